@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "peerscope",
+    products: [
+        .executable(name: "peerscope", targets: ["peerscope"]),
+        .executable(name: "peerscope-agent", targets: ["peerscope-agent"]),
+        .executable(name: "peerscope-aggregator", targets: ["peerscope-aggregator"]),
+        .executable(name: "tracepoint-replay", targets: ["tracepoint-replay"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C, and nothing that Swift can express.
+        .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf"),
+        .systemLibrary(name: "CLibelf", pkgConfig: "libelf"),
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq"),
+        .target(name: "CPlatform"),
+        .target(name: "CProbes"),
+        .target(name: "CRecord", path: "agent/bpf", exclude: ["capture.bpf.c"], publicHeadersPath: "."),
+
+        // What both sides share.
+        .target(name: "ByteCodec", swiftSettings: strict),
+        .target(name: "BitcoinP2P", dependencies: ["ByteCodec", crypto], swiftSettings: strict),
+        .target(name: "Tracepoints", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .target(
+            name: "CollectorProtocol", dependencies: ["ByteCodec", "CPlatform", "Tracepoints"],
+            swiftSettings: strict),
+        .target(
+            name: "Spool", dependencies: ["ByteCodec", "CollectorProtocol", "CPlatform"],
+            swiftSettings: strict),
+        .target(
+            name: "BPF", dependencies: ["CLibbpf", "CLibelf", "CRecord", "CPlatform", "CaptureProgram", "Tracepoints"],
+            swiftSettings: strict),
+        .target(
+            name: "CaptureProgram", path: "agent/CaptureProgram", swiftSettings: strict,
+            plugins: ["CompileBPF"]),
+        .executableTarget(name: "compile-bpf", path: "agent/Plugin/compile-bpf", swiftSettings: strict),
+        .plugin(
+            name: "CompileBPF", capability: .buildTool(), dependencies: ["compile-bpf"],
+            path: "agent/Plugin/CompileBPF"),
+        .target(name: "PostgreSQL", dependencies: ["CLibpq", "CPlatform"], swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
+        .target(name: "CollectorTesting", dependencies: ["CPlatform"], swiftSettings: strict),
+
+        // The agent.
+        .target(
+            name: "AgentCore",
+            dependencies: [
+                "BPF", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
+                crypto, log, yams,
+            ] + nio,
+            path: "agent/Core", swiftSettings: strict),
+        .executableTarget(
+            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser],
+            path: "agent/Command", swiftSettings: strict),
+
+        // The aggregator.
+        .target(
+            name: "AggregatorCore",
+            dependencies: [
+                "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL", "Telemetry",
+                "Tracepoints", log, yams,
+            ] + nio,
+            path: "aggregator/Core", swiftSettings: strict),
+        .executableTarget(
+            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser],
+            path: "aggregator/Command", swiftSettings: strict),
+
+        // The operator's command line, and the stand-in node.
+        .executableTarget(
+            name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
+        .executableTarget(
+            name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
+            swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,41 @@
+/* What Swift cannot express: the CRC32C instruction, acquire loads and release stores on shared memory,
+ * capabilities, adjtimex. Nothing here allocates or keeps state. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* CRC-32C (Castagnoli) of `length` bytes, continued from `crc` (0 to begin). Uses SSE 4.2 or ARMv8 CRC
+ * where the processor has it, a table otherwise. */
+uint32_t ps_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/* Loads with acquire and stores with release order, for the ring's shared pages. */
+uint64_t ps_load_acquire_u64(const uint64_t *address);
+uint32_t ps_load_acquire_u32(const uint32_t *address);
+void ps_store_release_u64(uint64_t *address, uint64_t value);
+
+/* Nanoseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
+uint64_t ps_monotonic_ns(void);
+int64_t ps_realtime_ns(void);
+
+/* A pair of both clocks read together: the narrowest of several brackets. `error_ns` is half its width. */
+struct ps_clock_pair {
+    uint64_t monotonic_ns;
+    int64_t realtime_ns;
+    uint64_t error_ns;
+};
+struct ps_clock_pair ps_clock_pair_now(void);
+
+/* The kernel's own estimate of its clock: maxerror in ns (UINT64_MAX when unknown) and whether it is
+ * synchronised (STA_UNSYNC clear and maxerror not 0: systemd-timesyncd writes 0, which means nothing). */
+struct ps_clock_quality {
+    uint64_t maxerror_ns;
+    uint8_t synchronised;
+};
+struct ps_clock_quality ps_clock_quality_now(void);
+
+/* PR_SET_NO_NEW_PRIVS and an empty capability set. 0, or -errno. */
+int ps_drop_all_capabilities(void);
+/* setgroups, setgid, setuid to one user. 0, or -errno. */
+int ps_become_user(uint32_t uid, uint32_t gid);
+/* The effective capability set as bits, or 0 with *error = errno. */
+uint64_t ps_effective_capabilities(int *error);

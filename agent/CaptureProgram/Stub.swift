@@ -1,0 +1,1 @@
+// The compiled capture program is generated into this module.
