@@ -99,5 +99,11 @@ let package = Package(
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
             swiftSettings: strict),
+
+        // Tests.
+        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
+            swiftSettings: strict),
     ]
 )
