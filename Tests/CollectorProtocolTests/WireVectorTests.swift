@@ -67,7 +67,7 @@ import Testing
         for first in stride(from: UInt64(1), to: 400, by: 10) {
             stream.append(WireVectors.frame(Sample.batch(first: first, payload: Int(first))))
         }
-        stream.append(WireVectors.frame(Sample.gap(first: 401, last: .init(Int64.max))))
+        stream.append(WireVectors.frame(Sample.gap(first: 401, last: UInt64(Int64.max) - 1)))
         Goodbye(code: .done, reason: "größer \"als\" \\").encode(into: &stream)
         let (lines, status) = try Self.python(stream.bytes)
         #expect(status == 0)

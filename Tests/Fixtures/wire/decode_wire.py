@@ -296,7 +296,7 @@ def batch(r):
     counts = [r.u32(name) for name in ("strings", "runs", "threads", "tallies", "record bytes")]
     zeros.append(r.u32("zero"))
     expect(kind <= 1 and not any(zeros), "batch: kind 0 or 1 and zero in the reserved bytes expected")
-    expect(0 < h["stream_id"] < TOP and 0 < h["first_seq"] <= h["last_seq"] < TOP, "batch: stream or sequence")
+    expect(0 < h["stream_id"] < TOP and 0 < h["first_seq"] <= h["last_seq"] < TOP - 1, "batch: stream or sequence")
     expect(h["clk"] < 1 << 31 and h["base_mono_ns"] < TOP, "batch: clock out of range")
     expect(h["count"] == (0 if kind == 1 else h["last_seq"] - h["first_seq"] + 1), "batch: count")
     expect(counts[0] >= 1, "batch: the node's name as string 0 expected")
