@@ -52,10 +52,6 @@ let package = Package(
         .target(
             name: "CollectorProtocol", dependencies: ["ByteCodec", "CPlatform", "Tracepoints"],
             swiftSettings: strict),
-        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
-        .testTarget(
-            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
-            swiftSettings: strict),
         .target(
             name: "Spool", dependencies: ["ByteCodec", "CollectorProtocol", "CPlatform"],
             swiftSettings: strict),
@@ -102,6 +98,12 @@ let package = Package(
             name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
+            swiftSettings: strict),
+
+        // Tests.
+        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
             swiftSettings: strict),
     ]
 )
