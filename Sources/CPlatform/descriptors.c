@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,3 +30,11 @@ int ps_pidfd_open(int pid) {
     int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
     return descriptor < 0 ? -errno : descriptor;
 }
+
+int ps_is_bpffs(const char *path) {
+    struct statfs about;
+    if (statfs(path, &about) != 0) return -errno;
+    return about.f_type == 0xcafe4a11;
+}
+
+int ps_mount_bpffs(const char *path) { return mount("bpf", path, "bpf", 0, NULL) != 0 ? -errno : 0; }

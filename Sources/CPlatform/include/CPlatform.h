@@ -46,3 +46,7 @@ int ps_watch_edges(int descriptor);
 int ps_await_edge(int watch, int milliseconds);
 /* A descriptor that becomes readable when the process ends, or -errno. */
 int ps_pidfd_open(int pid);
+/* 1 when `path` lies on a BPF file system, 0 when not, -errno when it cannot be told. */
+int ps_is_bpffs(const char *path);
+/* Mounts a BPF file system at `path`. 0, or -errno. */
+int ps_mount_bpffs(const char *path);
