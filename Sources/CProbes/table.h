@@ -25,6 +25,11 @@ static const struct site *const sites[] = {
 };
 enum { SITE_COUNT = sizeof sites / sizeof sites[0] };
 
+/* The notes give addresses relative to this symbol, but only an allocated section that uses it keeps the
+ * linker's --gc-sections from dropping it; Core's binaries have it. */
+extern const char stapsdt_base[] __asm__("_.stapsdt.base") __attribute__((visibility("hidden")));
+
 static const struct site *site_of(unsigned tracepoint) {
+    __asm__ volatile("" : : "r"(stapsdt_base));
     return tracepoint >= 1 && tracepoint <= SITE_COUNT ? sites[tracepoint - 1] : 0;
 }

@@ -24,9 +24,8 @@ import CPlatform
     @inline(__always)
     func fire(_ event: Capture.Event, with probes: NodeProbes) -> (monotonic: UInt64, outcome: Outcome) {
         var monotonic: UInt64 = 0
-        let outcome = unsafe probes.fire(
-            UInt32(truncatingIfNeeded: event.tracepoint), words.baseAddress.map { unsafe $0 + event.firstWord },
-            &monotonic)
+        let first = unsafe words.baseAddress.map { unsafe $0 + event.firstWord }
+        let outcome = unsafe probes.fire(UInt32(truncatingIfNeeded: event.tracepoint), first, &monotonic)
         return (monotonic, Outcome(rawValue: outcome) ?? .unknown)
     }
 }

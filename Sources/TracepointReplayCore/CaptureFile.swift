@@ -11,7 +11,8 @@ enum CaptureFile {
         // gzopen reads what is not compressed as it is.
         guard let file = unsafe gzopen(path, "rb") else {
             throw ReplayError(
-                "cannot open the capture \(path): \(systemError())", advice: "check the path and its permissions")
+                "cannot open the capture \(path): \(systemError())",
+                advice: "check the path and its permissions")
         }
         defer { _ = unsafe gzclose(file) }
         _ = unsafe gzbuffer(file, 1 << 17)

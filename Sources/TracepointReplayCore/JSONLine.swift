@@ -198,7 +198,9 @@ struct JSONLine {
     private mutating func codeUnit() throws(ReplayError) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard at < bytes.count, let digit = hexDigit(bytes[at]) else { throw unexpected("in a \\u escape") }
+            guard at < bytes.count, let digit = hexDigit(bytes[at]) else {
+                throw unexpected("in a \\u escape")
+            }
             code = code << 4 | UInt32(digit)
             at += 1
         }

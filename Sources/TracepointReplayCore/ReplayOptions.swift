@@ -63,9 +63,11 @@ public struct ReplayOptions: ParsableArguments {
     public func validate() throws {
         guard speed > 0, speed.isFinite else { throw ValidationError("--speed must be above 0.") }
         guard linger >= 0, linger < 1e9 else { throw ValidationError("--linger must be 0 or more seconds.") }
-        guard (rate == nil) == (count == nil) else { throw ValidationError("--rate and --count go together.") }
-        if let rate { guard rate >= 0, rate.isFinite else { throw ValidationError("--rate must be 0 or more.") } }
-        if let count { guard count > 0 else { throw ValidationError("--count must be above 0.") } }
+        guard (rate == nil) == (count == nil) else {
+            throw ValidationError("--rate and --count go together.")
+        }
+        guard rate ?? 0 >= 0, (rate ?? 0).isFinite else { throw ValidationError("--rate must be 0 or more.") }
+        guard count ?? 1 > 0 else { throw ValidationError("--count must be above 0.") }
         if rate != nil, speed != 1 { throw ValidationError("--speed has no meaning with --rate.") }
     }
 
