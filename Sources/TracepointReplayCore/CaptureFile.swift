@@ -26,10 +26,13 @@ enum CaptureFile {
             }
             var code: Int32 = 0
             let message = unsafe gzerror(file, &code)
+            if count < 0, code == Z_ERRNO {
+                throw ReplayError(
+                    "cannot read the capture \(path): \(systemError())",
+                    advice: "give a file, .jsonl or .jsonl.gz")
+            }
             if count < 0 || code == Z_BUF_ERROR {
-                let cause =
-                    code == Z_ERRNO
-                    ? systemError() : unsafe message.map { unsafe String(cString: $0) } ?? "unknown"
+                let cause = unsafe message.map { unsafe String(cString: $0) } ?? "unknown"
                 throw ReplayError(
                     line: number, "cannot read the capture \(path): \(cause)",
                     advice: "the file is cut short or damaged, copy it again (`gzip -t` tells)")
