@@ -72,16 +72,18 @@ let package = Package(
         .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
         .target(name: "CollectorTesting", dependencies: ["CPlatform"], swiftSettings: strict),
 
+        .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
+
         // The agent.
         .target(
             name: "AgentCore",
             dependencies: [
-                "BPF", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
+                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
                 crypto, log, yams,
             ] + nio,
             path: "agent/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser],
+            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser, log],
             path: "agent/Command", swiftSettings: strict),
 
         // The aggregator.
@@ -100,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
         .target(
-            name: "TracepointReplayCore", dependencies: ["CPlatform", "CZlib", argumentParser],
+            name: "TracepointReplayCore", dependencies: ["CPlatform", "CaptureFormat", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "TracepointReplayCore", argumentParser],
@@ -110,7 +112,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TracepointReplayTests",
-            dependencies: ["CProbes", "CProbesV27", "TracepointReplayCore", "Tracepoints"],
+            dependencies: [
+                "CProbes", "CProbesV27", "CZlib", "CaptureFormat", "TracepointReplayCore", "Tracepoints",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -125,6 +125,9 @@ public final class Streamer {
             try stream.advanceClock(monotonic: monotonic, offset: offset)
             if let sequence = link.watermark(of: stream.folder.streamID) { try stream.folder.jump(past: sequence) }
         }
+        if configuration.spoolSync == .always {
+            for stream in streams { try stream.folder.spool.sync() }
+        }
         ring.publish()
         try keepBound()
         link.batchesSpooled()

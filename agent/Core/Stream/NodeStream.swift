@@ -40,6 +40,9 @@ final class NodeStream {
         try folder.spool.append(header, bytes.span.bytes)
     }
 
+    /// Where the clock segment of the records being written begins.
+    var clockBase: UInt64 { segments.baseMonotonic }
+
     /// Notes that the record that ends at `position` of the ring of `epoch` is in the builder.
     func took(position: UInt64, epoch: UInt64) {
         ringEnd = position
