@@ -1,6 +1,5 @@
 import AgentCore
 import ArgumentParser
-import Glibc
 import Logging
 
 @main
@@ -64,7 +63,7 @@ struct CommonOptions: ParsableArguments {
 func failing(_ body: () async throws -> Void) async throws {
     do { try await body() } catch let error as ValidationError { throw error } catch let error as ExitCode { throw error }
     catch {
-        fputs("error: \(error)\n", unsafe stderr)
+        StandardError.write("error: \(error)\n")
         throw ExitCode(1)
     }
 }

@@ -112,7 +112,7 @@ enum AgentThread {
                 return nil
             }, context)
         if result == 0 {
-            _ = unsafe pthread_setname_np(thread, String(name.prefix(15)))
+            unsafe ps_name_thread(UInt(thread), name)
             pthread_detach(thread)
         }
     }

@@ -50,3 +50,5 @@ int ps_pidfd_open(int pid);
 int ps_is_bpffs(const char *path);
 /* Mounts a BPF file system at `path`. 0, or -errno. */
 int ps_mount_bpffs(const char *path);
+/* Gives a thread (a pthread_t) a name of at most fifteen bytes. */
+void ps_name_thread(unsigned long thread, const char *name);

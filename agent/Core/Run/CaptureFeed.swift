@@ -66,7 +66,7 @@ final class CaptureFeed {
             stream.took(position: UInt64(index) + 1, epoch: source.epoch)
         }
         let entries = Tracepoint.allCases.filter { hits[Int($0.rawValue)] > 0 }.map {
-            ControlRecord.Counters.Entry(
+            CounterEntry(
                 tracepoint: $0.rawValue, hits: hits[Int($0.rawValue)], counted: 0, lostRing: 0, lostUnreadable: 0,
                 lostUser: 0)
         }
@@ -81,7 +81,7 @@ final class CaptureFeed {
     private func describe(_ stream: NodeStream, run: UInt64, pid: UInt64, from: UInt64, to: UInt64) {
         stream.write(
             .processStart(
-                .init(pid: pid, startTicks: 0, startedMonotonic: from, exe: "capture", device: 0, inode: 0)),
+                .init(pid: pid, startTicks: 0, startedMonotonic: from, executable: "capture", device: 0, inode: 0)),
             run: run, monotonic: from)
         for tracepoint in Tracepoint.allCases where !tracepoint.isPatchOnly {
             stream.write(
@@ -96,9 +96,9 @@ final class CaptureFeed {
         stream.write(
             .clockSample(
                 .init(
-                    low: 0, high: 0, reference: source.identity, referenceOffset: offset,
-                    aggregatorRealMinusMonotonic: offset, aggregatorMaximumError: 0, aggregatorSynchronised: true,
-                    nodeRealMinusMonotonic: offset, nodeMaximumError: 0, nodeSynchronised: true)), run: nil,
+                    lowNanoseconds: 0, highNanoseconds: 0, reference: source.identity, referenceOffset: offset,
+                    aggregatorRealMinusMono: offset, aggregatorMaxError: 0, aggregatorSynchronised: true,
+                    nodeRealMinusMono: offset, nodeMaxError: 0, nodeSynchronised: true)), run: nil,
             monotonic: monotonic)
     }
 }

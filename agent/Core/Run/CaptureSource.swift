@@ -34,7 +34,7 @@ struct CaptureSource {
         try CaptureFile.forEachLine(of: path) { number, line throws(CaptureError) in
             hash.update(data: line)
             let parsed: (node: String, pid: UInt64, event: Event)
-            do { parsed = try Self.parse(line) } catch { throw error.at(line: number) }
+            do throws(CaptureError) { parsed = try Self.parse(line) } catch { throw error.at(line: number) }
             events[parsed.node, default: []].append(parsed.event)
             processes[parsed.node] = parsed.pid
         }
@@ -47,7 +47,7 @@ struct CaptureSource {
         self.processes = processes
         first = events.values.compactMap { $0.first?.monotonic }.min() ?? 0
         let digest = Array(hash.finalize())
-        var reader = ByteReader(digest.span.bytes)
+        var reader = ByteReader(digest.span.raw)
         identity = try BootID(&reader)
         epoch = max(1, try reader.u64() & UInt64(Int64.max))
     }
@@ -98,14 +98,14 @@ struct CaptureSource {
         var next = hashes.makeIterator()
         for (kind, value) in zip(kinds, event.arguments) {
             switch (kind.kind, value) {
-            case (.hash, _): if let hash = next.next() { builder.hash(hash.span.bytes) }
-            case (.payload, _): if let payload = next.next() { builder.payload(payload.span.bytes) }
+            case (.hash, _): if let hash = next.next() { builder.hash(hash.span.raw) }
+            case (.payload, _): if let payload = next.next() { builder.payload(payload.span.raw) }
             case (.signed, .integer(let negative, let magnitude)):
                 let value = Int64(truncatingIfNeeded: magnitude)
                 builder.signed(negative ? 0 &- value : value)
             case (.unsigned, .integer(_, let magnitude)): builder.unsigned(magnitude)
             case (.boolean, .boolean(let flag)): builder.boolean(flag)
-            case (.string, .string(let text)): builder.string(text.span.bytes)
+            case (.string, .string(let text)): builder.string(text.span.raw)
             default: break
             }
         }

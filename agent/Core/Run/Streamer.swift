@@ -254,7 +254,7 @@ public final class Streamer {
             .processStart(
                 .init(
                     pid: UInt64(entry.tgid), startTicks: entry.start_ticks,
-                    startedMonotonic: clock.shown(process.startedAt), exe: process.exe, device: entry.dev,
+                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe, device: entry.dev,
                     inode: entry.inode)), run: run, monotonic: clock.monotonic())
         for entry in journal.entries { try apply(entry, to: slot) }
         log.info(
@@ -316,7 +316,7 @@ public final class Streamer {
         for (slot, values) in snapshot {
             guard var process = processes[slot] else { continue }
             let stream = streams[process.node]
-            var entries: [ControlRecord.Counters.Entry] = []
+            var entries: [CounterEntry] = []
             for tracepoint in Tracepoint.allCases {
                 let index = Int(tracepoint.rawValue)
                 let value = values[index]

@@ -11,14 +11,14 @@ public struct UplinkStream: Sendable {
 
 /// What streamer and uplink leave for each other; each runs on a thread of its own.
 public final class UplinkMailbox: Sendable {
-    struct ClockSample: Sendable {
+    struct TimedSample: Sendable {
         /// Middle of the exchange on the node's clock, as the node shows it.
         let monotonic: UInt64
-        let record: ControlRecord.ClockSample
+        let record: CollectorProtocol.ClockSample
     }
 
     private struct Content {
-        var samples: [ClockSample] = []
+        var samples: [TimedSample] = []
         var watermarks: [UInt64: UInt64] = [:]
         var wake: (@Sendable () -> Void)?
     }
@@ -34,7 +34,7 @@ public final class UplinkMailbox: Sendable {
     func batchesSpooled() { content.withLock { $0.wake }?() }
 
     /// Samples that have come in since the last call.
-    func takeClockSamples() -> [ClockSample] {
+    func takeClockSamples() -> [TimedSample] {
         content.withLock { content in
             defer { content.samples.removeAll(keepingCapacity: true) }
             return content.samples
@@ -48,7 +48,7 @@ public final class UplinkMailbox: Sendable {
 
     func setWake(_ wake: @escaping @Sendable () -> Void) { content.withLock { $0.wake = wake } }
 
-    func put(_ sample: ClockSample) {
+    func put(_ sample: TimedSample) {
         content.withLock { content in
             // Nobody takes them while the streamer is stuck; the newest are worth most.
             if content.samples.count >= 1024 { content.samples.removeFirst(512) }

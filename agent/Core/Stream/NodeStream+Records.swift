@@ -7,7 +7,7 @@ import Tracepoints
 extension NodeStream {
     /// Puts a record of the agent's own into the stream.
     func write(_ record: ControlRecord, run: UInt64?, monotonic: UInt64) {
-        record.write(into: &builder, run: run, tid: 0, monotonic: monotonic)
+        record.encode(into: &builder, run: run, monotonic: monotonic)
     }
 
     /// Says that a tracepoint was or is captured without gap; `to` 0 leaves it open. Kernel times.
@@ -21,19 +21,19 @@ extension NodeStream {
 
     /// Tells what the attacher made of one tracepoint.
     func write(probe entry: Journal.Entry, _ clock: AgentClock) {
-        let status: UInt8 =
+        let status: ProbeStatus =
             switch entry.kind {
-            case PS_JOURNAL_ATTACHED.rawValue: 0
-            case PS_JOURNAL_MISSING.rawValue: 1
-            case PS_JOURNAL_FAILED.rawValue: 2
-            default: 3
+            case PS_JOURNAL_ATTACHED.rawValue: .attached
+            case PS_JOURNAL_MISSING.rawValue: .missing
+            case PS_JOURNAL_FAILED.rawValue: .failed
+            default: .detached
             }
         write(
             .probe(
                 .init(
                     tracepoint: entry.tracepoint, status: status, atMonotonic: clock.shown(entry.at),
-                    arguments: entry.arguments, sites: UInt64(entry.sites), semaphore: entry.semaphore,
-                    layout: entry.layout, device: entry.binary.device, inode: entry.binary.inode, path: entry.path,
+                    argumentCount: entry.arguments, sites: UInt64(entry.sites), semaphore: entry.semaphore,
+                    layoutFlags: entry.layout, device: entry.binary.device, inode: entry.binary.inode, path: entry.path,
                     detail: entry.detail)), run: nil, monotonic: clock.monotonic())
     }
 
@@ -43,7 +43,7 @@ extension NodeStream {
         var sequence = max(1, folder.spool.newestSegmentFirst) - 1
         while case .batch(let batch)? = try folder.spool.next(after: sequence) {
             sequence = batch.header.lastSequence
-            let reader = try BatchReader(batch.bytes.span.bytes)
+            let reader = try BatchReader(batch.bytes.span.raw)
             guard reader.runs.contains(run), batch.header.ringEpoch == ringEpoch else { continue }
             var records = reader.records()
             while let record = try records.next() {
