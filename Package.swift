@@ -116,5 +116,13 @@ let package = Package(
                 "CProbes", "CProbesV27", "CZlib", "CaptureFormat", "TracepointReplayCore", "Tracepoints",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
+        .testTarget(
+            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"], swiftSettings: strict),
+        .testTarget(
+            name: "AgentCoreTests",
+            dependencies: ["AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool", "Tracepoints"],
+            swiftSettings: strict),
     ]
 )
