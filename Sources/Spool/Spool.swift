@@ -214,3 +214,8 @@ extension Spool {
     /// The first number of the newest segment, or 0 when there is none.
     public var newestSegmentFirst: UInt64 { state.withLock { $0.segments.last?.first ?? 0 } }
 }
+
+extension Spool {
+    /// The last number that was ever appended and is still here, or 0.
+    public var newestSequence: UInt64 { state.withLock { $0.segments.last?.last ?? 0 } }
+}

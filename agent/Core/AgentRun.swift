@@ -1,4 +1,5 @@
 import CPlatform
+import CollectorProtocol
 import Glibc
 public import Logging
 import Spool
