@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Tracepoints
 
 @testable import AgentCore
 
@@ -54,7 +55,7 @@ struct AgentConfigurationTests {
     @Test(
         "refuses what cannot work",
         arguments: [
-            ("agent: a/b", "other characters"),
+            ("agent: a/b", "has characters other"),
             ("agent: a\nnodes: [{name: n, binary: bitcoind}]", "absolute path"),
             ("agent: a\nnodes: [{name: n, binary: /b}, {name: n, binary: /b, unit: u}]", "twice"),
             ("agent: a\nnodes: [{name: n, binary: /b}, {name: m, binary: /b, unit: u}]", "any process"),
