@@ -99,5 +99,7 @@ let package = Package(
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
             swiftSettings: strict),
+
+        .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
     ]
 )
