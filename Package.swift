@@ -124,5 +124,7 @@ let package = Package(
             name: "AgentCoreTests",
             dependencies: ["AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool", "Tracepoints"],
             swiftSettings: strict),
+
+        .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
     ]
 )

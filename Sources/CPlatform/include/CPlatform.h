@@ -52,3 +52,9 @@ int ps_is_bpffs(const char *path);
 int ps_mount_bpffs(const char *path);
 /* Gives a thread (a pthread_t) a name of at most fifteen bytes. */
 void ps_name_thread(unsigned long thread, const char *name);
+/* Starts a program with nothing of ours but what is named: no other descriptor, no blocked or ignored signal,
+ * no privilege to gain by exec. `directory` NULL stays here; `output` becomes its standard output and error and
+ * /dev/null its input, or -1 leaves it our three; with `become` it runs as that user without other groups.
+ * Gives the process id, or -errno with *step naming the call that failed. */
+int64_t ps_spawn(const char *const *argv, const char *const *envp, const char *directory, int output, int become,
+                 uint32_t uid, uint32_t gid, const char **step);
