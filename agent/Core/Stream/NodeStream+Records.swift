@@ -37,22 +37,25 @@ extension NodeStream {
                     detail: entry.detail)), run: nil, monotonic: clock.monotonic())
     }
 
-    /// Events under policy `count` that a streamer before this one has already reported for `run`.
-    func countedBefore(run: UInt64) throws -> [UInt64] {
-        var counted = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
+    /// Tells a process what a streamer before this one has already reported of it in the newest segment.
+    func restore(_ process: ObservedProcess) throws {
         var sequence = max(1, folder.spool.newestSegmentFirst) - 1
         while case .batch(let batch)? = try folder.spool.next(after: sequence) {
             sequence = batch.header.lastSequence
             let reader = try BatchReader(batch.bytes.span.raw)
-            guard reader.runs.contains(run), batch.header.ringEpoch == ringEpoch else { continue }
+            guard reader.runs.contains(process.run), batch.header.ringEpoch == ringEpoch else { continue }
             var records = reader.records()
             while let record = try records.next() {
-                guard record.kind == ControlKind.count.rawValue, record.run == run else { continue }
-                var body = record.body
-                let tracepoint = Int(try body.u8())
-                if tracepoint < counted.count { counted[tracepoint] += try body.varint() }
+                guard record.run == process.run, case .counters(let counters)? = try ControlRecord(record, in: reader) else {
+                    continue
+                }
+                for entry in counters.entries where Int(entry.tracepoint) < process.reported.count {
+                    let index = Int(entry.tracepoint)
+                    process.countedInRecords[index] = entry.counted
+                    process.reported[index].lost_ring = entry.lostRing
+                    process.reported[index].lost_unreadable = entry.lostUnreadable
+                }
             }
         }
-        return counted
     }
 }
