@@ -117,6 +117,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay", "tracepoint-replay-v27",
+            ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+        .testTarget(
             name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
         .testTarget(
             name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"], swiftSettings: strict),

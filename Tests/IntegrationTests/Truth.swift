@@ -56,12 +56,22 @@ extension Fleet {
         return rows
     }
 
-    /// Runs the independent comparison in Python.
+    /// Runs the independent comparison in Python, against the times at which the stand-ins really fired.
     func compare(_ arguments: [String]) throws -> (status: Int32, text: String) {
-        try Program.output(
+        var expected = capture
+        if !standins.isEmpty {
+            expected = folder + "/as-fired.jsonl"
+            let (status, text) = try Program.output(
+                "/usr/bin/python3",
+                [Checkout.path("Tests/Oracle/as_fired.py"), capture]
+                    + standins.keys.map { "\($0)=\(truth($0))" })
+            guard status == 0 else { throw FleetFailure(text) }
+            try Data(text.utf8).write(to: URL(filePath: expected))
+        }
+        return try Program.output(
             "/usr/bin/python3",
             [
-                Checkout.path("Tests/Oracle/compare.py"), "--capture", capture, "--psql",
+                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "--psql",
                 "\(Checkout.binary("peerscope")) sql --database \(database)",
             ] + arguments)
     }
