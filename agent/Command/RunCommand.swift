@@ -2,7 +2,7 @@ import AgentCore
 import ArgumentParser
 import Glibc
 
-struct RunCommand: AsyncParsableCommand {
+struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Read the captured events, spool them and send them to the aggregator (unprivileged).",
@@ -31,8 +31,8 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "With --capture: stop when everything is committed at the aggregator.")
     var exitWhenDone = false
 
-    func run() async throws {
-        try await failing {
+    func run() throws {
+        try failing {
             var settings = try common.settings()
             let environment = AgentEnvironment()
             if let aggregator = aggregator ?? environment["AGGREGATOR"] { settings.aggregator = aggregator }
