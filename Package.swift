@@ -131,5 +131,11 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
+
+        // Tests.
+        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
+            swiftSettings: strict),
     ]
 )
