@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "peerscope-agent", targets: ["peerscope-agent"]),
         .executable(name: "peerscope-aggregator", targets: ["peerscope-aggregator"]),
         .executable(name: "tracepoint-replay", targets: ["tracepoint-replay"]),
+        .executable(name: "tracepoint-replay-v27", targets: ["tracepoint-replay-v27"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -42,7 +43,9 @@ let package = Package(
         .systemLibrary(name: "CLibelf", pkgConfig: "libelf"),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq"),
         .target(name: "CPlatform"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .target(name: "CProbes"),
+        .target(name: "CProbesV27"),
         .target(name: "CRecord", path: "agent/bpf", exclude: ["capture.bpf.c"], publicHeadersPath: "."),
 
         // What both sides share.
@@ -96,8 +99,18 @@ let package = Package(
         // The operator's command line, and the stand-in node.
         .executableTarget(
             name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
+        .target(
+            name: "TracepointReplayCore", dependencies: ["CPlatform", "CZlib", argumentParser],
+            swiftSettings: strict),
         .executableTarget(
-            name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
+            name: "tracepoint-replay", dependencies: ["CProbes", "TracepointReplayCore", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "tracepoint-replay-v27", dependencies: ["CProbesV27", "TracepointReplayCore", argumentParser],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TracepointReplayTests",
+            dependencies: ["CProbes", "CProbesV27", "TracepointReplayCore", "Tracepoints"],
             swiftSettings: strict),
     ]
 )
