@@ -112,5 +112,7 @@ let package = Package(
             name: "TracepointReplayTests",
             dependencies: ["CProbes", "CProbesV27", "TracepointReplayCore", "Tracepoints"],
             swiftSettings: strict),
+
+        .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
     ]
 )
