@@ -1,0 +1,48 @@
+/// Why a peer sent an address entry, judged with the node's own clock as Core does (`domain/views.md`).
+enum AddressClass: String {
+    /// A getaddr of ours is outstanding.
+    case getaddrResponse = "getaddr_response"
+    /// The peer's own address.
+    case own = "self"
+    /// Not asked for, and more than ten entries at once.
+    case bulk
+    /// At most ten entries, not older than ten minutes: what Core relays.
+    case gossip
+    /// The rest.
+    case stale
+
+    /// Entries above which a message is not gossip.
+    static let gossipEntries = 10
+    /// Seconds after which Core relays an entry no more.
+    static let freshSeconds = 600.0
+    /// From so many entries on a message may not be the last answer to our getaddr.
+    static let fullMessage = 1000
+
+    /// What the class of a message's entries depends on, taken before the first entry.
+    struct Rule {
+        let getaddrOutstanding: Bool
+        let isFirstOfInbound: Bool
+        let entries: Int
+        /// The host part of the peer's address.
+        let peerHost: String
+        /// The node's own idea of now, in seconds since 1970.
+        let nodeClock: Double
+    }
+
+    /// The class of one entry.
+    static func classify(_ rule: Rule, host: String, announcedAt: UInt32) -> AddressClass {
+        if rule.getaddrOutstanding { return .getaddrResponse }
+        if host == rule.peerHost || rule.isFirstOfInbound && rule.entries == 1 { return .own }
+        if rule.entries > gossipEntries { return .bulk }
+        return Double(announcedAt) > rule.nodeClock - freshSeconds ? .gossip : .stale
+    }
+
+    /// The host of `host:port` or `[host]:port` as Core prints it.
+    static func host(of addr: String) -> String {
+        if addr.first == "[", let end = addr.firstIndex(of: "]") {
+            return String(addr[addr.index(after: addr.startIndex)..<end])
+        }
+        guard let colon = addr.lastIndex(of: ":") else { return addr }
+        return String(addr[..<colon])
+    }
+}
