@@ -230,3 +230,12 @@ extension RawSpan {
         }
     }
 }
+
+extension Span where Element: FixedWidthInteger & BitwiseCopyable {
+    /// The bytes of these integers as they lie in memory.
+    @inlinable
+    public var rawBytes: RawSpan {
+        // Proof: integers have no padding, so every byte is initialised.
+        @_lifetime(copy self) get { unsafe bytes }
+    }
+}

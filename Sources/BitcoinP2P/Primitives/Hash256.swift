@@ -30,12 +30,12 @@ public struct Hash256: Sendable, Hashable {
     /// The hash written in hex as explorers and RPCs show it, that is, in reversed order.
     public init?(shown hex: String) {
         guard let bytes = [UInt8](hex: hex), bytes.count == 32 else { return nil }
-        self.init([UInt8](bytes.reversed()).span.bytes)
+        self.init([UInt8](bytes.reversed()).span.rawBytes)
     }
 
     /// The bytes in wire order.
     public var bytes: RawSpan {
-        @_lifetime(borrow self) get { words.span.bytes }
+        @_lifetime(borrow self) get { words.span.rawBytes }
     }
 
     /// Hex in wire order, as in captures and the database.
