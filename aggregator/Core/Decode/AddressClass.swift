@@ -1,3 +1,5 @@
+internal import BitcoinP2P
+
 /// Why a peer sent an address entry, judged with the node's own clock as Core does (`domain/views.md`).
 enum AddressClass: String {
     /// A getaddr of ours is outstanding.
@@ -23,26 +25,19 @@ enum AddressClass: String {
         let getaddrOutstanding: Bool
         let isFirstOfInbound: Bool
         let entries: Int
-        /// The host part of the peer's address.
-        let peerHost: String
+        /// The peer's own address, unless it is a name.
+        let peer: NetworkAddress?
         /// The node's own idea of now, in seconds since 1970.
         let nodeClock: Double
     }
 
     /// The class of one entry.
-    static func classify(_ rule: Rule, host: String, announcedAt: UInt32) -> AddressClass {
+    static func classify(_ rule: Rule, _ address: NetworkAddress, announcedAt: UInt32) -> AddressClass {
         if rule.getaddrOutstanding { return .getaddrResponse }
-        if host == rule.peerHost || rule.isFirstOfInbound && rule.entries == 1 { return .own }
+        if rule.isFirstOfInbound && rule.entries == 1 || rule.peer?.hasSameHost(as: address) == true {
+            return .own
+        }
         if rule.entries > gossipEntries { return .bulk }
         return Double(announcedAt) > rule.nodeClock - freshSeconds ? .gossip : .stale
-    }
-
-    /// The host of `host:port` or `[host]:port` as Core prints it.
-    static func host(of addr: String) -> String {
-        if addr.first == "[", let end = addr.firstIndex(of: "]") {
-            return String(addr[addr.index(after: addr.startIndex)..<end])
-        }
-        guard let colon = addr.lastIndex(of: ":") else { return addr }
-        return String(addr[..<colon])
     }
 }

@@ -37,3 +37,47 @@ extension BatchDecoder {
         BlockAnnouncementRow.write(context, message, hash, numbers, into: &day[.blockAnnouncement])
     }
 }
+
+extension BatchDecoder {
+    /// `headers`, `cmpctblock`, `block`, `blocktxn`, `getblocktxn`: which block, and what is told of it.
+    func decodeBlockMessage(
+        _ type: MessageType, _ context: EventContext, _ message: borrowing Message, _ day: EventBuffers.Day
+    ) -> DecodeStatus {
+        switch type {
+        case .headers:
+            let entries = message.declaredEntries
+            return Headers.forEach(message.payload, size: message.size) { header in
+                saw(context, header)
+                announce(context, message, header.hash, .init(entries: entries), day)
+            }.status
+        case .cmpctblock:
+            let compact = CompactBlock.decode(message.payload, size: message.size)
+            if let block = compact.value {
+                saw(context, block.header)
+                announce(
+                    context, message, block.header.hash,
+                    .init(prefilled: block.prefilledCount, shortIDs: block.shortIDCount), day)
+            }
+            return compact.status
+        case .block:
+            let whole = Block.decode(message.payload, size: message.size)
+            if let block = whole.value {
+                saw(context, block.header)
+                announce(context, message, block.header.hash, .init(), day)
+            }
+            return whole.status
+        case .blocktxn:
+            let answer = BlockTransactions.decode(message.payload, size: message.size)
+            if let block = answer.value {
+                announce(context, message, block.blockHash, .init(requested: block.transactionCount), day)
+            }
+            return answer.status
+        default:
+            let request = GetBlockTransactions.decode(message.payload, size: message.size)
+            if let block = request.value {
+                announce(context, message, block.blockHash, .init(requested: block.indexCount), day)
+            }
+            return request.status
+        }
+    }
+}

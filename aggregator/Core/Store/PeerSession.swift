@@ -1,3 +1,4 @@
+internal import BitcoinP2P
 internal import PostgreSQL
 
 /// A peer of one process, by Core's number, which is unique only inside the process.
@@ -39,6 +40,8 @@ final class PeerSession {
     var lastAt: Int64?
     /// Whether the row in the database differs.
     var isDirty = true
+    /// What ``addr`` reads as, unless it is a name.
+    private(set) lazy var address = addr.flatMap { PeerAddress($0).address }
 
     init(_ key: SessionKey) { self.key = key }
 

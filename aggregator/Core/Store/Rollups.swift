@@ -6,12 +6,10 @@ final class Rollups {
     /// One address as one node heard it.
     struct AddressKey: Hashable {
         let node: Int32
-        let network: String
-        let addr: String
-        let port: UInt16
+        let address: NetworkAddress
     }
     struct AnnouncementKey: Hashable {
-        let address: AddressKey
+        let heard: AddressKey
         let announcedAt: UInt32
         let addressClass: AddressClass
     }
