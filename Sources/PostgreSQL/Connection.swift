@@ -104,6 +104,7 @@ public final class Connection {
     }
 
     /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
+    @discardableResult
     public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
         try begin()
         let result: Result

@@ -93,17 +93,12 @@ public struct CopyBuffer: Sendable {
 
     /// `timestamptz` (or `timestamp`), from microseconds since 1970-01-01 UTC.
     ///
-    /// What PostgreSQL cannot hold is clamped to its `infinity` or `-infinity`.
+    /// What is before PostgreSQL's first day, 4714-11-24 BC, becomes its `-infinity`; every later one it holds.
     public mutating func timestamp(unixMicroseconds value: Int64?) {
         guard let value else { return null() }
         let (shifted, overflow) = value.subtractingReportingOverflow(Self.postgresEpoch)
-        if overflow {
-            integer(Int64.min)
-        } else {
-            // The last microsecond of the year 294276, where timestamptz ends, and 4714-11-24 BC.
-            let range: ClosedRange<Int64> = -211_813_488_000_000_000...9_223_371_331_199_999_999
-            integer(shifted > range.upperBound ? .max : shifted < range.lowerBound ? .min : shifted)
-        }
+        let first: Int64 = -211_813_488_000_000_000
+        integer(overflow || shifted < first ? Int64.min : shifted)
     }
 
     /// `timestamptz`, from nanoseconds since 1970-01-01 UTC, rounded down to the microsecond.

@@ -127,3 +127,31 @@ public enum DatabaseLocation: Sendable, Equatable, CustomStringConvertible {
         return pairs.isEmpty ? nil : pairs
     }
 }
+
+/// A database that can be connected to; holds the embedded server while it is needed.
+public struct OpenDatabase: Sendable {
+    /// What to pass to ``Connection/init(_:)``.
+    public let conninfo: String
+    /// The private server, when the location is embedded.
+    public let server: EmbeddedServer?
+
+    /// Connects.
+    public func connect() throws(PostgreSQLError) -> Connection { try Connection(conninfo) }
+    /// Lets go of the private server; see ``EmbeddedServer/stop()``.
+    public func close() throws(PostgreSQLError) { try server?.stop() }
+}
+
+extension DatabaseLocation {
+    /// Starts the private server if the location is embedded and it is down; does nothing for others.
+    public func open(
+        lifetime: EmbeddedServer.Lifetime = .owner, report: (String) -> Void = { _ in }
+    ) throws(PostgreSQLError) -> OpenDatabase {
+        switch self {
+        case .server(let conninfo):
+            return OpenDatabase(conninfo: conninfo, server: nil)
+        case .embedded(let directory):
+            let server = try EmbeddedServer.start(directory: directory, lifetime: lifetime, report: report)
+            return OpenDatabase(conninfo: server.conninfo, server: server)
+        }
+    }
+}
