@@ -147,7 +147,7 @@ CREATE TABLE peerscope.block_announcement (
     tid       int
 ) PARTITION BY RANGE (ts);
 CREATE INDEX block_announcement_ts ON peerscope.block_announcement USING brin (ts) WITH (autosummarize = on);
-CREATE INDEX block_announcement_hash ON peerscope.block_announcement (hash);
+CREATE INDEX block_announcement_hash ON peerscope.block_announcement (hash, node_id);
 COMMENT ON TABLE peerscope.block_announcement IS
     'Messages that name a block, one row per block named.';
 COMMENT ON COLUMN peerscope.block_announcement.node_id IS 'The node, see node.';
@@ -181,7 +181,7 @@ CREATE TABLE peerscope.block_connected (
     tid          int
 ) PARTITION BY RANGE (ts);
 CREATE INDEX block_connected_ts ON peerscope.block_connected USING brin (ts) WITH (autosummarize = on);
-CREATE INDEX block_connected_hash ON peerscope.block_connected (hash);
+CREATE INDEX block_connected_hash ON peerscope.block_connected (hash, node_id);
 COMMENT ON TABLE peerscope.block_connected IS
     'Blocks connected to a chain state; also fires for background chain states.';
 COMMENT ON COLUMN peerscope.block_connected.node_id IS 'The node, see node.';

@@ -117,6 +117,7 @@ CREATE TABLE peerscope.block_arrival (
     PRIMARY KEY (node_id, hash)
 );
 CREATE INDEX block_arrival_hash ON peerscope.block_arrival (hash);
+CREATE INDEX block_arrival_height ON peerscope.block_arrival (height);
 CREATE INDEX block_arrival_s6 ON peerscope.block_arrival (s6_ts);
 COMMENT ON TABLE peerscope.block_arrival IS
     'The life of a block at a node, stage by stage. Times are on the node''s own clock.';
@@ -172,6 +173,7 @@ CREATE TABLE peerscope.validation_window (
     last_removal_ts timestamptz,
     PRIMARY KEY (node_id, run_id, tid, connected_ts)
 );
+CREATE INDEX validation_window_connected ON peerscope.validation_window (node_id, run_id, connected_ts);
 COMMENT ON TABLE peerscope.validation_window IS
     'Spans in which a thread was busy connecting a block: messages it takes up then have waited.';
 COMMENT ON COLUMN peerscope.validation_window.node_id IS 'The node.';
