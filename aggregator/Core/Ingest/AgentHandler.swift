@@ -78,7 +78,8 @@ final class AgentHandler: ChannelInboundHandler {
     private func nextFrame(
         _ now: UInt64
     ) throws(ProtocolError) -> (action: AggregatorConnection.FrameAction, batch: [UInt8], byteCount: Int)? {
-        let readable = received.readableBytesSpan
+        let buffer = received  // Shares the bytes; a span of a property could not outlive the access to it.
+        let readable = buffer.readableBytesSpan
         guard case .frame(let type, let body, let total) = try frames.next(in: readable) else { return nil }
         let bytes = readable.extracting(body)
         let action = connection.received(type, body: bytes, now: now)
