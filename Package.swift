@@ -93,7 +93,7 @@ let package = Package(
             ] + nio,
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser],
+            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
             path: "aggregator/Command", swiftSettings: strict),
 
         // The operator's command line, and the stand-in node.

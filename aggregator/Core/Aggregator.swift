@@ -8,6 +8,9 @@ internal import PostgreSQL
 
 /// A running aggregator: a listener, its connections, and the writers behind them.
 public final class Aggregator: Sendable {
+    /// The version of this build.
+    public static let version = "0.1.0"
+
     /// What it is told.
     public struct Settings: Sendable {
         /// libpq's connection string.
