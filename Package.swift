@@ -72,16 +72,18 @@ let package = Package(
         .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
         .target(name: "CollectorTesting", dependencies: ["CPlatform"], swiftSettings: strict),
 
+        .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
+
         // The agent.
         .target(
             name: "AgentCore",
             dependencies: [
-                "BPF", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
+                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
                 crypto, log, yams,
             ] + nio,
             path: "agent/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser],
+            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser, log],
             path: "agent/Command", swiftSettings: strict),
 
         // The aggregator.
@@ -100,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
         .target(
-            name: "TracepointReplayCore", dependencies: ["CPlatform", "CZlib", argumentParser],
+            name: "TracepointReplayCore", dependencies: ["CPlatform", "CaptureFormat", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "TracepointReplayCore", argumentParser],
@@ -110,7 +112,22 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TracepointReplayTests",
-            dependencies: ["CProbes", "CProbesV27", "TracepointReplayCore", "Tracepoints"],
+            dependencies: [
+                "CProbes", "CProbesV27", "CZlib", "CaptureFormat", "TracepointReplayCore", "Tracepoints",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay", "tracepoint-replay-v27",
+            ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+        .testTarget(
+            name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
+        .testTarget(
+            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"], swiftSettings: strict),
+        .testTarget(
+            name: "AgentCoreTests",
+            dependencies: ["AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool", "Tracepoints"],
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),

@@ -24,6 +24,8 @@ public struct TracepointNotes: Sendable {
     /// All sites in the order of the notes.
     public let sites: [ProbeSite]
 
+    init(sites: [ProbeSite]) { self.sites = sites }
+
     /// Reads the binary at `path`.
     public init(path: String) throws(BPFError) {
         let doing = "reading the tracepoints of \(path)"

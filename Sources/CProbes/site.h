@@ -54,6 +54,11 @@ static inline uint64_t monotonic_now(void) {
 #define OUTCOME(provider, probe) UNKNOWN
 #endif
 
+/* A table elsewhere needs a site that can be seen: such a file defines this as nothing. */
+#ifndef SITE_LINKAGE
+#define SITE_LINKAGE static
+#endif
+
 /* The clock is read right before the probe, in the same function. The arguments are copied into locals of
  * their type first, so that nothing but the probe itself follows the reading. */
 #define SITE(provider, probe, types, arguments, ...)                                         \
@@ -65,9 +70,8 @@ static inline uint64_t monotonic_now(void) {
         if (outcome != UNOBSERVED) STAP_PROBEV(provider, probe, __VA_ARGS__);                \
         return outcome;                                                                      \
     }                                                                                        \
-    const struct site provider##_##probe##_site                                              \
-        __attribute__((visibility("hidden"))) = {#provider ":" #probe, types, HAS_SEMAPHORE, \
-                                                 provider##_##probe##_fire};
+    SITE_LINKAGE const struct site provider##_##probe##_site = {                             \
+        #provider ":" #probe, types, HAS_SEMAPHORE, provider##_##probe##_fire};
 
 #define ARG(n, type) type a##n = (type)words[n];
 #define SITE1(v, p, t0) SITE(v, p, #t0, ARG(0, t0), a0)

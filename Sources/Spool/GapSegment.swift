@@ -10,7 +10,7 @@ enum GapSegment {
         for segment in segments {
             for entry in segment.entries {
                 let bytes = try segment.file.read(at: entry.offset, count: entry.length)
-                guard let reader = try? BatchReader(bytes.span.bytes) else { continue }
+                guard let reader = try? BatchReader(bytes.span.raw) else { continue }
                 template = (reader.header, reader.nodeName)
                 for tally in reader.tallies where tally.delta > 0 {
                     lost[Key(run: tally.run, tracepoint: tally.tracepoint), default: 0] += tally.delta

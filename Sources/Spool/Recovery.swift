@@ -31,12 +31,12 @@ struct Recovery {
         while segment.size < size {
             let rest = size - segment.size
             let head = try file.read(at: segment.size, count: min(BatchHeader.encodedByteCount, rest))
-            guard let header = try? BatchHeader.read(head.span.bytes), header.byteCount <= rest,
+            guard let header = try? BatchHeader.read(head.span.raw), header.byteCount <= rest,
                 header.byteCount >= BatchHeader.encodedByteCount
             else { break }
             if isNewest {
                 let bytes = try file.read(at: segment.size, count: header.byteCount)
-                guard let reader = try? BatchReader(bytes.span.bytes) else { break }
+                guard let reader = try? BatchReader(bytes.span.raw) else { break }
                 tallies.append(contentsOf: reader.tallies)
                 newest = Spool.Batch(header: header, bytes: bytes)
             }

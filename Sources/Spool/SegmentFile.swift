@@ -29,7 +29,7 @@ final class SegmentFile: Sendable {
     static func replace(folder: String, first: UInt64, bytes: [UInt8]) throws(SpoolError) -> SegmentFile {
         let path = folder + "/" + name(first)
         let file = try SegmentFile(path: path + ".new", flags: O_CREAT | O_TRUNC)
-        try file.write(bytes.span.bytes, at: 0)
+        try file.write(bytes.span.raw, at: 0)
         try file.sync()
         guard unsafe rename(path + ".new", path) == 0 else {
             throw SpoolError(doing: "replacing a segment", path: path, errno: errno)

@@ -1,4 +1,4 @@
-public import ByteCodec
+internal import ByteCodec
 public import CollectorProtocol
 import Glibc
 import Synchronization
@@ -135,7 +135,7 @@ public final class Spool: Sendable {
                     remedy: "the state folder belongs to another stream: move it away")
             }
             let bytes = try file.read(at: entry.offset, count: entry.length)
-            if let header = Recovery.verified(bytes.span.bytes) { return .batch(Batch(header: header, bytes: bytes)) }
+            if let header = Recovery.verified(bytes.span.raw) { return .batch(Batch(header: header, bytes: bytes)) }
             state.withLock { state in
                 for index in state.segments.indices {
                     state.segments[index].entries.removeAll { $0.first == entry.first }
@@ -193,7 +193,7 @@ public final class Spool: Sendable {
         }
         guard !(isGap && merged.count == 1) else { return 0 }
         let bytes = try GapSegment.bytes(replacing: merged, reason: reason)
-        guard let header = Recovery.verified(bytes.span.bytes) else { return 0 }
+        guard let header = Recovery.verified(bytes.span.raw) else { return 0 }
         let file = try SegmentFile.replace(folder: folder, first: header.firstSequence, bytes: bytes)
         let before = merged.reduce(0) { $0 + $1.size }
         state.withLock { state in
@@ -213,4 +213,9 @@ public final class Spool: Sendable {
 extension Spool {
     /// The first number of the newest segment, or 0 when there is none.
     public var newestSegmentFirst: UInt64 { state.withLock { $0.segments.last?.first ?? 0 } }
+}
+
+extension Spool {
+    /// The last number that was ever appended and is still here, or 0.
+    public var newestSequence: UInt64 { state.withLock { $0.segments.last?.last ?? 0 } }
 }

@@ -19,13 +19,13 @@ public struct SpoolError: Error, CustomStringConvertible, Sendable {
     }
 
     init(doing: String, path: String, errno number: Int32) {
-        self.init(
-            doing: doing, path: path, reason: unsafe String(cString: strerror(number)),
-            remedy: switch number {
+        let remedy: String? =
+            switch number {
             case ENOSPC, EDQUOT: "free space on that file system, or lower `spool.bytes`"
             case EACCES, EPERM, EROFS: "make the folder writable for the agent's user"
             default: nil
-            })
+            }
+        self.init(doing: doing, path: path, reason: unsafe String(cString: strerror(number)), remedy: remedy)
     }
 
     /// One sentence.

@@ -1,3 +1,4 @@
+import CaptureFormat
 /// Collects the arguments of events: integers as words, and the bytes that pointers point to.
 struct ArgumentBuilder {
     /// A word per argument: the integer itself, or for ``pointers`` the place in ``bytes``.
@@ -11,7 +12,7 @@ struct ArgumentBuilder {
     var count: Int { words.count }
 
     /// Appends an argument. `size` is the argument before it, which for a payload is its length.
-    mutating func append(_ value: JSONValue, as type: ArgumentType, size: JSONValue?) throws(ReplayError) {
+    mutating func append(_ value: JSONValue, as type: ArgumentType, size: JSONValue?) throws(CaptureError) {
         switch type {
         case .i64: words.append(UInt64(bitPattern: try integer(value, Int64.self)))
         case .i32: words.append(UInt64(bitPattern: Int64(try integer(value, Int32.self))))
@@ -23,7 +24,7 @@ struct ArgumentBuilder {
         case .text:
             guard case .string(let text) = value else { throw wrong(value, "a string") }
             guard !text.contains(0) else {
-                throw ReplayError(
+                throw CaptureError(
                     "has a NUL inside, where Core's string ends", advice: "remove what follows it")
             }
             point(to: text + [0])
@@ -34,7 +35,7 @@ struct ArgumentBuilder {
         case .payload:
             let payload = try hex(value)
             guard size == .integer(negative: false, magnitude: UInt64(payload.count)) else {
-                throw ReplayError(
+                throw CaptureError(
                     "has \(payload.count) bytes, but the size says \(size?.shown ?? "nothing")",
                     advice: "the payload was cut: replay needs a capture with whole payloads")
             }
@@ -52,7 +53,7 @@ struct ArgumentBuilder {
 
     private func integer<Value: FixedWidthInteger>(
         _ value: JSONValue, _: Value.Type
-    ) throws(ReplayError) -> Value {
+    ) throws(CaptureError) -> Value {
         if case .integer(let negative, let magnitude) = value {
             if !negative, let exact = Value(exactly: magnitude) { return exact }
             if negative, magnitude <= UInt64(1) << 63,
@@ -64,7 +65,7 @@ struct ArgumentBuilder {
         throw wrong(value, "an integer from \(Value.min) to \(Value.max)")
     }
 
-    private func hex(_ value: JSONValue) throws(ReplayError) -> [UInt8] {
+    private func hex(_ value: JSONValue) throws(CaptureError) -> [UInt8] {
         guard case .string(let digits) = value, digits.count.isMultiple(of: 2) else {
             throw wrong(value, "pairs of hexadecimal digits")
         }
@@ -73,7 +74,7 @@ struct ArgumentBuilder {
         var index = 0
         while index < digits.count {
             guard let high = hexDigit(digits[index]), let low = hexDigit(digits[index + 1]) else {
-                throw ReplayError(
+                throw CaptureError(
                     "is not hexadecimal at digit \(index + 1)", advice: "only 0-9 and a-f may stand there")
             }
             result.append(high << 4 | low)
@@ -82,7 +83,7 @@ struct ArgumentBuilder {
         return result
     }
 
-    private func wrong(_ value: JSONValue, _ expected: String) -> ReplayError {
-        ReplayError("is \(value.shown)", advice: "it should be \(expected)")
+    private func wrong(_ value: JSONValue, _ expected: String) -> CaptureError {
+        CaptureError("is \(value.shown)", advice: "it should be \(expected)")
     }
 }

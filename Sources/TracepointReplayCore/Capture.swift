@@ -1,3 +1,4 @@
+import CaptureFormat
 /// One node's events out of a capture, in the order of their time, with everything that firing them needs.
 struct Capture {
     /// An event: which tracepoint, when it was recorded, on which line, and where its arguments begin.
@@ -18,21 +19,21 @@ struct Capture {
     private(set) var arguments = ArgumentBuilder()
 
     /// Reads the events of one node.
-    static func load(_ path: String, node: String, probes: NodeProbes) throws(ReplayError) -> Capture {
+    static func load(_ path: String, node: String, probes: NodeProbes) throws(CaptureError) -> Capture {
         var capture = Capture()
-        try CaptureFile.forEachLine(of: path) { number, line throws(ReplayError) in
-            do throws(ReplayError) {
+        try CaptureFile.forEachLine(of: path) { number, line throws(CaptureError) in
+            do throws(CaptureError) {
                 try capture.add(line, number: number, node: node, probes: probes)
             } catch {
                 throw error.at(line: number)
             }
         }
         guard !capture.nodes.isEmpty else {
-            throw ReplayError("the capture \(path) has no events", advice: "give a capture with at least one")
+            throw CaptureError("the capture \(path) has no events", advice: "give a capture with at least one")
         }
         guard !capture.events.isEmpty else {
             let known = capture.nodes.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) events)" }
-            throw ReplayError(
+            throw CaptureError(
                 "the capture \(path) has no node \"\(node)\"",
                 advice: "choose one with --node: \(known.joined(separator: ", "))")
         }
@@ -44,7 +45,7 @@ struct Capture {
     /// Reads one line; of other nodes only who and when.
     mutating func add(
         _ line: [UInt8], number: Int, node: String, probes: NodeProbes
-    ) throws(ReplayError) {
+    ) throws(CaptureError) {
         let event = try JSONLine.parse(line)
         guard case .string(let name)? = event["node"] else { throw missing("node", "a string") }
         guard case .integer(negative: false, let monotonic)? = event["mono_ns"] else {
@@ -65,33 +66,33 @@ struct Capture {
 
     private mutating func add(
         _ values: [JSONValue], of name: String, probes: NodeProbes
-    ) throws(ReplayError) -> Int {
+    ) throws(CaptureError) -> Int {
         guard let number = probes.number(of: name) else {
-            throw ReplayError(
+            throw CaptureError(
                 "unknown tracepoint \"\(name)\"",
                 advice: "known are \(probes.probes.map(\.name).joined(separator: ", "))")
         }
         let types = probes[number].arguments
         guard values.count == types.count else {
             let known = name == "mempool:replaced" && (values.count == 7 || values.count == 8)
-            throw ReplayError(
+            throw CaptureError(
                 "\(name) has \(values.count) arguments, \(probes.executable) has \(types.count)",
                 advice: known
                     ? "this node was of another version, replay it with \(probes.sibling)"
                     : "the arguments are \(types.map(\.rawValue).joined(separator: ", "))")
         }
         for (index, (value, type)) in zip(values, types).enumerated() {
-            do throws(ReplayError) {
+            do throws(CaptureError) {
                 try arguments.append(value, as: type, size: index > 0 ? values[index - 1] : nil)
             } catch {
-                throw ReplayError("argument \(index + 1) of \(name) \(error.message)", advice: error.advice)
+                throw CaptureError("argument \(index + 1) of \(name) \(error.message)", advice: error.advice)
             }
         }
         return number
     }
 
-    private func missing(_ key: String, _ what: String) -> ReplayError {
-        ReplayError(
+    private func missing(_ key: String, _ what: String) -> CaptureError {
+        CaptureError(
             "no \"\(key)\", which should be \(what)",
             advice: #"a line is {"node":…,"mono_ns":…,"probe":"provider:probe","args":[…]}"#)
     }

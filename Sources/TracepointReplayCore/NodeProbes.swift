@@ -22,7 +22,7 @@ public struct Probe: Sendable, Equatable {
 
 /// The probes of one executable. A binary looks like one version of Bitcoin Core, because that is how an
 /// agent tells argument layouts apart.
-@safe public struct NodeProbes: Sendable {
+@safe public struct NodeProbes: Sendable, CustomStringConvertible {
     /// Fires a tracepoint: its number (from 1), its arguments as words, and where to put the
     /// CLOCK_MONOTONIC of the instant before. Returns an ``Outcome``.
     public typealias Fire =
@@ -68,6 +68,8 @@ public struct Probe: Sendable, Equatable {
         unsafe self.fire = fire
     }
 
+    /// The executable's name.
+    public var description: String { executable }
     /// The number of a tracepoint, from 1.
     public func number(of name: String) -> Int? { numbers[name] }
     /// The tracepoint with a number.

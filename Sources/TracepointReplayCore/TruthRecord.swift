@@ -1,3 +1,4 @@
+import CaptureFormat
 import Glibc
 
 /// What was fired and when, written line by line into a mapped file, so that it outlives the process however
@@ -26,9 +27,9 @@ import Glibc
     static func lineCapacity(of name: String) -> Int { lineOverhead + name.utf8.count }
 
     /// Makes the file, replacing one that is there, with room for `capacity` bytes behind the header.
-    init(path: String, capacity: Int, probes: NodeProbes) throws(ReplayError) {
-        func failure(_ code: Int32) -> ReplayError {
-            ReplayError(
+    init(path: String, capacity: Int, probes: NodeProbes) throws(CaptureError) {
+        func failure(_ code: Int32) -> CaptureError {
+            CaptureError(
                 "cannot write the record \(path): \(systemError(code))",
                 advice: "give --record a file in a folder that exists, with \(capacity) bytes free")
         }
@@ -82,9 +83,9 @@ import Glibc
     }
 
     /// Cuts the file to what was written.
-    func finish() throws(ReplayError) {
+    func finish() throws(CaptureError) {
         guard ftruncate(file, used) == 0 else {
-            throw ReplayError(
+            throw CaptureError(
                 "cannot cut the record \(path) to its length: \(systemError())",
                 advice: "its lines are complete, ignore the empty ones at the end")
         }

@@ -1,12 +1,13 @@
+import CaptureFormat
 import Glibc
 
 /// A file that others see whole or not at all.
 enum WholeFile {
     /// Writes beside the file, then renames. `what` names it in errors.
-    static func write(_ bytes: [UInt8], to path: String, what: String) throws(ReplayError) {
+    static func write(_ bytes: [UInt8], to path: String, what: String) throws(CaptureError) {
         let temporary = "\(path).\(getpid())"
-        func failure() -> ReplayError {
-            ReplayError(
+        func failure() -> CaptureError {
+            CaptureError(
                 "cannot write the \(what) \(path): \(systemError())",
                 advice: "give a file in a folder that exists and that you may write to")
         }

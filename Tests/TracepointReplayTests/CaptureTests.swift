@@ -1,5 +1,6 @@
 import Testing
 
+import CaptureFormat
 @testable import TracepointReplayCore
 
 @Suite("A capture")
@@ -16,8 +17,8 @@ struct CaptureTests {
         #"{"node":"\#(node)","pid":1,"mono_ns":\#(monotonic),"probe":"\#(probe)","args":[\#(arguments)]}"#
     }
 
-    private func failure(_ lines: String..., probes: NodeProbes = .core) -> ReplayError? {
-        #expect(throws: ReplayError.self) {
+    private func failure(_ lines: String..., probes: NodeProbes = .core) -> CaptureError? {
+        #expect(throws: CaptureError.self) {
             try temporaryFile(lines.joined(separator: "\n")) { path in
                 try Capture.load(path, node: "a", probes: probes)
             }
@@ -97,7 +98,7 @@ struct CaptureTests {
     func cutLine() {
         let whole = Array(line("net:misbehaving_connection", #"-1,"x\n""#).utf8)
         for length in 1..<whole.count {
-            #expect(throws: ReplayError.self) { try JSONLine.parse(Array(whole[..<length])) }
+            #expect(throws: CaptureError.self) { try JSONLine.parse(Array(whole[..<length])) }
         }
     }
 
@@ -110,14 +111,14 @@ struct CaptureTests {
         #expect(events.map(\.line) == Array(1...200))
 
         for cut in [packed.count / 2, packed.count - 4] {
-            let error = #expect(throws: ReplayError.self) {
+            let error = #expect(throws: CaptureError.self) {
                 try temporaryFile(Array(packed[..<cut])) { try Capture.load($0, node: "a", probes: .core) }
             }
             #expect(error?.advice.contains("cut short or damaged") == true, "\(error?.description ?? "")")
         }
         var damaged = packed
         damaged[packed.count / 2] ^= 0x55
-        #expect(throws: ReplayError.self) {
+        #expect(throws: CaptureError.self) {
             try temporaryFile(damaged) { try Capture.load($0, node: "a", probes: .core) }
         }
     }

@@ -55,13 +55,13 @@ enum Files {
     }
 
     static func failure(_ doing: String, _ code: Int32 = errno) -> AgentError {
-        AgentError(
-            doing: doing, reason: unsafe String(cString: strerror(code)),
-            remedy: switch code {
+        let remedy: String? =
+            switch code {
             case EACCES, EPERM, EROFS: "run as a user who may, or choose another folder"
             case ENOSPC: "free space there"
             default: nil
-            })
+            }
+        return AgentError(doing: doing, reason: unsafe String(cString: strerror(code)), remedy: remedy)
     }
 
     /// Names in a folder.
@@ -81,8 +81,9 @@ enum Files {
     /// Where a symbolic link points.
     static func link(_ path: String) -> String? {
         let target = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-            count = unsafe buffer.withMemoryRebound(to: CChar.self) {
-                max(0, unsafe readlink(path, $0.baseAddress, $0.count))
+            count = unsafe buffer.withMemoryRebound(to: CChar.self) { characters in
+                guard let base = characters.baseAddress else { return 0 }
+                return max(0, unsafe readlink(path, base, characters.count))
             }
         }
         return target.isEmpty ? nil : String(decoding: target, as: UTF8.self)

@@ -15,7 +15,7 @@
 
 #include "record.h"
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license") = "Dual MIT/GPL";
 
 enum { UNREADABLE = -1 };
 

@@ -50,7 +50,8 @@ int ps_pidfd_open(int pid);
 int ps_is_bpffs(const char *path);
 /* Mounts a BPF file system at `path`. 0, or -errno. */
 int ps_mount_bpffs(const char *path);
-
+/* Gives a thread (a pthread_t) a name of at most fifteen bytes. */
+void ps_name_thread(unsigned long thread, const char *name);
 /* Starts a program with nothing of ours but what is named: no other descriptor, no blocked or ignored signal,
  * no privilege to gain by exec. `directory` NULL stays here; `output` becomes its standard output and error and
  * /dev/null its input, or -1 leaves it our three; with `become` it runs as that user without other groups.

@@ -52,7 +52,7 @@ public final class Attacher {
                 remedy: "start it with sudo, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; "
                     + "`peerscope-agent check` tells more")
         }
-        unsafe Self.raiseMemoryLimit()
+        Self.raiseMemoryLimit()
         folder = try BPFFolder.prepare(configuration.pinFolder, log: log)
         capture = try CaptureObject(directory: folder.path)
         var meta = capture.maps.meta.value(0) ?? ps_meta()

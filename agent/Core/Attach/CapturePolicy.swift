@@ -1,6 +1,6 @@
 import BPF
 import CRecord
-import Tracepoints
+public import Tracepoints
 
 /// What is captured of each tracepoint, and how many bytes of each message's payload.
 public struct CapturePolicy: Sendable, Equatable {

@@ -2,7 +2,7 @@ import CRecord
 import Tracepoints
 
 /// A node's process as the streamer follows it: one run.
-struct ObservedProcess {
+final class ObservedProcess {
     let slot: UInt32
     let node: Int
     let run: UInt64
@@ -27,6 +27,21 @@ struct ObservedProcess {
     /// Once the process has ended: the ring position behind everything it can have written.
     var drainTo: UInt64?
     var exitedAt: UInt64 = 0
+
+    init(
+        slot: UInt32, node: Int, run: UInt64, pid: UInt32, startTicks: UInt64, binary: BinaryIdentity, exe: String,
+        reportedAt: UInt64
+    ) {
+        self.slot = slot
+        self.node = node
+        self.run = run
+        self.pid = pid
+        self.startTicks = startTicks
+        startedAt = Self.startedAt(ticks: startTicks)
+        self.binary = binary
+        self.exe = exe
+        self.reportedAt = reportedAt
+    }
 
     /// CLOCK_MONOTONIC of a start time in clock ticks, to the tick.
     static func startedAt(ticks: UInt64) -> UInt64 { ticks * 10_000_000 }

@@ -125,6 +125,9 @@ public final class Streamer {
             try stream.advanceClock(monotonic: monotonic, offset: offset)
             if let sequence = link.watermark(of: stream.folder.streamID) { try stream.folder.jump(past: sequence) }
         }
+        if configuration.spoolSync == .always {
+            for stream in streams { try stream.folder.spool.sync() }
+        }
         ring.publish()
         try keepBound()
         link.batchesSpooled()
@@ -197,7 +200,7 @@ public final class Streamer {
     }
 
     private func take(_ head: RingRecordHead, _ record: RawSpan, _ position: UInt64) throws {
-        guard var process = processes[head.slot] else { return }
+        guard let process = processes[head.slot] else { return }
         let stream = streams[process.node]
         guard !stream.has(position: position, epoch: epoch) else { return }
         if stream.builder.byteCount + record.byteCount + 512 > NodeStream.batchBytes { try stream.seal() }
@@ -208,7 +211,6 @@ public final class Streamer {
         }
         stream.took(position: position, epoch: epoch)
         process.consumed[Int(head.tracepoint)] += 1
-        processes[head.slot] = process
     }
 
     // MARK: Processes
@@ -234,9 +236,8 @@ public final class Streamer {
         let stream = streams[node]
         let run = RunID.make(
             streamID: stream.folder.streamID, bootID: bootID, pid: UInt64(entry.tgid), startTicks: entry.start_ticks)
-        var process = ObservedProcess(
+        let process = ObservedProcess(
             slot: slot, node: node, run: run, pid: entry.tgid, startTicks: entry.start_ticks,
-            startedAt: ObservedProcess.startedAt(ticks: entry.start_ticks),
             binary: BinaryIdentity(device: entry.dev, inode: entry.inode), exe: fixedText(entry.exe),
             reportedAt: ps_monotonic_ns())
         for tracepoint in Tracepoint.allCases {
@@ -245,13 +246,13 @@ public final class Streamer {
             process.consumed[Int(tracepoint.rawValue)] = consumed
             if consumed > 0 { stream.builder.setCumulative(run: run, tracepoint: tracepoint.rawValue, value: consumed) }
         }
-        process.countedInRecords = try stream.countedBefore(run: run)
+        try stream.restore(process)
         processes[slot] = process
         stream.write(
             .processStart(
                 .init(
                     pid: UInt64(entry.tgid), startTicks: entry.start_ticks,
-                    startedMonotonic: clock.shown(process.startedAt), exe: process.exe, device: entry.dev,
+                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe, device: entry.dev,
                     inode: entry.inode)), run: run, monotonic: clock.monotonic())
         for entry in journal.entries { try apply(entry, to: slot) }
         log.info(
@@ -311,9 +312,9 @@ public final class Streamer {
     /// Reports counters that were read before the ring was drained: `submitted` of them is in the stream by now.
     private func writeCounters(_ snapshot: [UInt32: [ps_counters]], at now: UInt64, final: Bool = false) throws {
         for (slot, values) in snapshot {
-            guard var process = processes[slot] else { continue }
+            guard let process = processes[slot] else { continue }
             let stream = streams[process.node]
-            var entries: [ControlRecord.Counters.Entry] = []
+            var entries: [CounterEntry] = []
             for tracepoint in Tracepoint.allCases {
                 let index = Int(tracepoint.rawValue)
                 let value = values[index]
@@ -327,9 +328,9 @@ public final class Streamer {
                     process.countedInRecords[index] = value.counted
                 }
                 let lost = value.lost_ring - before.lost_ring
-                if lost > 0 { gap("ring_full", tracepoint, lost, slot, &process, now, stream) }
+                if lost > 0 { gap("ring_full", tracepoint, lost, process, now, stream) }
                 let unreadable = value.lost_unreadable - before.lost_unreadable
-                if unreadable > 0 { gap("unreadable", tracepoint, unreadable, slot, &process, now, stream) }
+                if unreadable > 0 { gap("unreadable", tracepoint, unreadable, process, now, stream) }
                 let kept = max(value.submitted, process.consumed[index])
                 let hits = kept + process.countedInRecords[index] + value.lost_ring + value.lost_unreadable
                 if hits > 0 {
@@ -342,7 +343,6 @@ public final class Streamer {
             }
             if process.countDue(now) { process.countedAt = now }
             process.reportedAt = now
-            processes[slot] = process
             if !entries.isEmpty {
                 stream.write(.counters(.init(entries: entries)), run: process.run, monotonic: clock.shown(now))
             }
@@ -351,8 +351,8 @@ public final class Streamer {
     }
 
     private func gap(
-        _ reason: String, _ tracepoint: Tracepoint, _ count: UInt64, _ slot: UInt32, _ process: inout ObservedProcess,
-        _ now: UInt64, _ stream: NodeStream
+        _ reason: String, _ tracepoint: Tracepoint, _ count: UInt64, _ process: ObservedProcess, _ now: UInt64,
+        _ stream: NodeStream
     ) {
         let from = max(process.reportedAt, process.startedAt)
         stream.write(
@@ -399,7 +399,7 @@ public final class Streamer {
 
     /// Opens or reopens the coverage of one tracepoint for a process of the entry's binary.
     private func apply(_ entry: Journal.Entry, to slot: UInt32) throws {
-        guard entry.attached, var process = processes[slot], process.binary == entry.binary else { return }
+        guard entry.attached, let process = processes[slot], process.binary == entry.binary else { return }
         let index = Int(entry.tracepoint)
         let stream = streams[process.node]
         let from = max(entry.at, process.startedAt)
@@ -415,7 +415,6 @@ public final class Streamer {
                         toMonotonic: clock.shown(entry.at), count: nil)), run: process.run, monotonic: clock.monotonic())
         }
         process.coveredSince[index] = from
-        processes[slot] = process
         stream.cover(entry.tracepoint, process.run, from: from, to: 0, clock)
     }
 

@@ -35,10 +35,14 @@ final class NodeStream {
         let bytes = BatchBuilder.gapBatch(
             node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
             baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime, first: skipped.lowerBound,
-            last: skipped.upperBound, reason: "sequence_skip", tallies: [])
-        let header = try BatchHeader.read(bytes.span.bytes)
-        try folder.spool.append(header, bytes.span.bytes)
+            last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
+            ringEnd: ringEnd)
+        let header = try BatchHeader.read(bytes.span.raw)
+        try folder.spool.append(header, bytes.span.raw)
     }
+
+    /// Where the clock segment of the records being written begins.
+    var clockBase: UInt64 { segments.baseMonotonic }
 
     /// Notes that the record that ends at `position` of the ring of `epoch` is in the builder.
     func took(position: UInt64, epoch: UInt64) {
@@ -55,8 +59,8 @@ final class NodeStream {
         guard let step = next.advance(monotonic: monotonic, offset: offset) else { return }
         let first = segments.baseMonotonic == 0
         if step != 0 {
-            ControlRecord.clockStep(.init(stepNanoseconds: step)).write(
-                into: &builder, run: nil, tid: 0, monotonic: monotonic)
+            ControlRecord.clockStep(.init(stepNanoseconds: step)).encode(
+                into: &builder, run: nil, monotonic: monotonic)
         }
         if !first { try seal() }
         segments = next
@@ -72,6 +76,7 @@ final class NodeStream {
         let first = try folder.take(builder.recordCount)
         sealed.removeAll()
         let header = builder.seal(firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
-        try folder.spool.append(header, sealed.bytes.span.bytes)
+        let bytes = sealed.bytes
+        try folder.spool.append(header, bytes.span.raw)
     }
 }

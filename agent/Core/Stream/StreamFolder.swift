@@ -39,14 +39,14 @@ final class StreamFolder {
         // After an unclean stop the numbers up to the lease's end may have been used by batches that are lost.
         skipped = !clean && resumed > spooled + 1 ? spooled + 1...resumed - 1 : nil
         leaseEnd = resumed
-        try lease(from: resumed)
+        try takeLease(from: resumed)
     }
 
     /// Takes `count` numbers.
     func take(_ count: Int) throws -> UInt64 {
         let first = nextSequence
         nextSequence += UInt64(count)
-        if nextSequence > leaseEnd { try lease(from: nextSequence) }
+        if nextSequence > leaseEnd { try takeLease(from: nextSequence) }
         return first
     }
 
@@ -54,7 +54,7 @@ final class StreamFolder {
     func jump(past sequence: UInt64) throws {
         guard sequence >= nextSequence else { return }
         nextSequence = sequence + 1
-        try lease(from: nextSequence)
+        try takeLease(from: nextSequence)
     }
 
     /// Gives back what was leased and not used: the next start goes on without a hole.
@@ -63,7 +63,7 @@ final class StreamFolder {
         try Files.writeDurably(path + "/lease", Array("\(nextSequence) clean\n".utf8))
     }
 
-    private func lease(from sequence: UInt64) throws(AgentError) {
+    private func takeLease(from sequence: UInt64) throws(AgentError) {
         leaseEnd = sequence + Self.leaseLength
         try Files.writeDurably(path + "/lease", Array("\(leaseEnd) leased\n".utf8))
     }

@@ -2,15 +2,15 @@ import CZlib
 import Glibc
 
 /// A capture on disk, plain or compressed with gzip, read line by line.
-enum CaptureFile {
+package enum CaptureFile {
     /// Calls `body` with each line, without its newline, and its number from 1. Empty lines are skipped.
-    static func forEachLine(
-        of path: String, _ body: (_ number: Int, _ line: [UInt8]) throws(ReplayError) -> Void
-    ) throws(ReplayError) {
+    package static func forEachLine(
+        of path: String, _ body: (_ number: Int, _ line: [UInt8]) throws(CaptureError) -> Void
+    ) throws(CaptureError) {
         errno = 0
         // gzopen reads what is not compressed as it is.
         guard let file = unsafe gzopen(path, "rb") else {
-            throw ReplayError(
+            throw CaptureError(
                 "cannot open the capture \(path): \(systemError())",
                 advice: "check the path and its permissions")
         }
@@ -26,11 +26,14 @@ enum CaptureFile {
             }
             var code: Int32 = 0
             let message = unsafe gzerror(file, &code)
+            if count < 0, code == Z_ERRNO {
+                throw CaptureError(
+                    "cannot read the capture \(path): \(systemError())",
+                    advice: "give a file, .jsonl or .jsonl.gz")
+            }
             if count < 0 || code == Z_BUF_ERROR {
-                let cause =
-                    code == Z_ERRNO
-                    ? systemError() : unsafe message.map { unsafe String(cString: $0) } ?? "unknown"
-                throw ReplayError(
+                let cause = unsafe message.map { unsafe String(cString: $0) } ?? "unknown"
+                throw CaptureError(
                     line: number, "cannot read the capture \(path): \(cause)",
                     advice: "the file is cut short or damaged, copy it again (`gzip -t` tells)")
             }
@@ -50,6 +53,6 @@ enum CaptureFile {
 }
 
 /// The text of `errno`.
-func systemError(_ code: Int32 = errno) -> String {
+package func systemError(_ code: Int32 = errno) -> String {
     unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
 }

@@ -1,6 +1,6 @@
 /// A JSON value as captures have it. Numbers are integers, whole and exact; strings are bytes, because what
 /// peers send need not be text.
-enum JSONValue: Equatable {
+package enum JSONValue: Equatable {
     case integer(negative: Bool, magnitude: UInt64)
     case string([UInt8])
     case boolean(Bool)
@@ -8,7 +8,7 @@ enum JSONValue: Equatable {
     case array([JSONValue])
     case object([(key: [UInt8], value: JSONValue)])
 
-    static func == (left: JSONValue, right: JSONValue) -> Bool {
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.integer(let a, let b), .integer(let c, let d)): (a, b) == (c, d)
         case (.string(let a), .string(let b)): a == b
@@ -21,13 +21,13 @@ enum JSONValue: Equatable {
     }
 
     /// The member of an object.
-    subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.key.elementsEqual(key.utf8) }?.value
     }
 
     /// How an error message shows it, cut to a readable length.
-    var shown: String {
+    package var shown: String {
         switch self {
         case .integer(let negative, let magnitude): (negative ? "-" : "") + String(magnitude)
         case .boolean(let value): String(value)
@@ -44,14 +44,14 @@ enum JSONValue: Equatable {
 
 /// Reads one line of JSON. Foundation's decoders turn integers into doubles or booleans on the way, and take
 /// ten times as long for the payloads.
-struct JSONLine {
+package struct JSONLine {
     private let bytes: [UInt8]
     private var at = 0
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// The value that fills the line.
-    static func parse(_ bytes: [UInt8]) throws(ReplayError) -> JSONValue {
+    package static func parse(_ bytes: [UInt8]) throws(CaptureError) -> JSONValue {
         var line = JSONLine(bytes)
         let value = try line.value(depth: 0)
         line.skipSpace()
@@ -59,9 +59,9 @@ struct JSONLine {
         return value
     }
 
-    private func unexpected(_ what: String) -> ReplayError {
+    private func unexpected(_ what: String) -> CaptureError {
         let found = at < bytes.count ? "\"\(Character(Unicode.Scalar(bytes[at])))\"" : "the end of the line"
-        return ReplayError(
+        return CaptureError(
             "not JSON: \(found) \(what), column \(at + 1)",
             advice: "every line must be one JSON object; is the file a capture, and whole?")
     }
@@ -76,7 +76,7 @@ struct JSONLine {
         return true
     }
 
-    private mutating func value(depth: Int) throws(ReplayError) -> JSONValue {
+    private mutating func value(depth: Int) throws(CaptureError) -> JSONValue {
         skipSpace()
         guard at < bytes.count, depth < 8 else { throw unexpected("where a value should be") }
         switch bytes[at] {
@@ -90,14 +90,14 @@ struct JSONLine {
         }
     }
 
-    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(ReplayError) -> JSONValue {
+    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(CaptureError) -> JSONValue {
         let text = String(describing: word).utf8
         guard bytes[at...].starts(with: text) else { throw unexpected("where a value should be") }
         at += text.count
         return value
     }
 
-    private mutating func integer() throws(ReplayError) -> JSONValue {
+    private mutating func integer() throws(CaptureError) -> JSONValue {
         let negative = take(UInt8(ascii: "-"))
         let first = at
         var magnitude: UInt64 = 0
@@ -115,7 +115,7 @@ struct JSONLine {
         return .integer(negative: negative, magnitude: magnitude)
     }
 
-    private mutating func array(depth: Int) throws(ReplayError) -> JSONValue {
+    private mutating func array(depth: Int) throws(CaptureError) -> JSONValue {
         at += 1
         var elements: [JSONValue] = []
         skipSpace()
@@ -128,7 +128,7 @@ struct JSONLine {
         return .array(elements)
     }
 
-    private mutating func object(depth: Int) throws(ReplayError) -> JSONValue {
+    private mutating func object(depth: Int) throws(CaptureError) -> JSONValue {
         at += 1
         var members: [(key: [UInt8], value: JSONValue)] = []
         skipSpace()
@@ -148,7 +148,7 @@ struct JSONLine {
         return .object(members)
     }
 
-    private mutating func string() throws(ReplayError) -> [UInt8] {
+    private mutating func string() throws(CaptureError) -> [UInt8] {
         at += 1
         let first = at
         while at < bytes.count, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") { at += 1 }
@@ -162,7 +162,7 @@ struct JSONLine {
         throw unexpected("inside a string")
     }
 
-    private mutating func escape(into text: inout [UInt8]) throws(ReplayError) {
+    private mutating func escape(into text: inout [UInt8]) throws(CaptureError) {
         guard at < bytes.count else { throw unexpected("inside a string") }
         let byte = bytes[at]
         at += 1
@@ -195,7 +195,7 @@ struct JSONLine {
         }
     }
 
-    private mutating func codeUnit() throws(ReplayError) -> UInt32 {
+    private mutating func codeUnit() throws(CaptureError) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
             guard at < bytes.count, let digit = hexDigit(bytes[at]) else {
@@ -209,7 +209,7 @@ struct JSONLine {
 }
 
 /// The value of a hexadecimal digit.
-func hexDigit(_ byte: UInt8) -> UInt8? {
+package func hexDigit(_ byte: UInt8) -> UInt8? {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
