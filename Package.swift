@@ -131,5 +131,12 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
+        .testTarget(
+            name: "AggregatorCoreTests",
+            dependencies: [
+                "AggregatorCore", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL", "Tracepoints",
+                log,
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -88,7 +88,7 @@ struct CaptureBatches {
                 tracepoint: $0.key.rawValue, hits: $0.value, counted: 0, lostRing: 0, lostUnreadable: 0,
                 lostUser: 0)
         }
-        ControlRecord.counters(Counters(entries: entries)).write(into: &builder, run: run, monotonic: last)
+        ControlRecord.counters(Counters(entries: entries)).encode(into: &builder, run: run, monotonic: last)
         seal()
         return batches
     }
@@ -100,11 +100,11 @@ struct CaptureBatches {
             ProcessStart(
                 pid: pid, startTicks: 100, startedMonotonic: time, executable: "/usr/bin/bitcoind", device: 1,
                 inode: 2)
-        ).write(into: &builder, run: run, monotonic: time)
+        ).encode(into: &builder, run: run, monotonic: time)
         for tracepoint in Tracepoint.allCases {
             ControlRecord.coverage(
                 Coverage(tracepoint: tracepoint.rawValue, fromMonotonic: time, toMonotonic: 0)
-            ).write(into: &builder, run: run, monotonic: time)
+            ).encode(into: &builder, run: run, monotonic: time)
         }
     }
 
@@ -114,7 +114,7 @@ struct CaptureBatches {
                 lowNanoseconds: 0, highNanoseconds: 0, reference: Self.boot, referenceOffset: offset,
                 aggregatorRealMinusMono: offset, aggregatorMaxError: .max, aggregatorSynchronised: false,
                 nodeRealMinusMono: offset, nodeMaxError: .max, nodeSynchronised: false)
-        ).write(into: &builder, run: nil, monotonic: time)
+        ).encode(into: &builder, run: nil, monotonic: time)
     }
 
     private func append(_ event: Event, run: UInt64, to builder: inout BatchBuilder) {
