@@ -95,7 +95,7 @@ let package = Package(
             ] + nio,
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser],
+            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
             path: "aggregator/Command", swiftSettings: strict),
 
         // The operator's command line, and the stand-in node.
@@ -131,11 +131,16 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
-
-        // Tests.
         .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
         .testTarget(
             name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AggregatorCoreTests",
+            dependencies: [
+                "AggregatorCore", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL", "Tracepoints",
+                log,
+            ],
             swiftSettings: strict),
     ]
 )
