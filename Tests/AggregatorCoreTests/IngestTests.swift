@@ -1,0 +1,80 @@
+import ByteCodec
+import CPlatform
+import CollectorProtocol
+import Foundation
+import PostgreSQL
+import Testing
+import Tracepoints
+
+@testable import AggregatorCore
+
+@Suite(.database, .serialized)
+struct IngestTests {
+    static let capture = #filePath.components(separatedBy: "/Tests/")[0] + "/Tests/Fixtures/captures/regtest6.jsonl.gz"
+
+    /// Sends every batch of every node and waits for the commits.
+    static func send(
+        _ batches: [String: [[UInt8]]], of capture: CaptureBatches, to aggregator: Aggregator
+    ) throws {
+        let agent = try TestAgent(port: aggregator.port)
+        let welcome = try agent.greet(capture.nodes.map { ($0, capture.streamID(of: $0)) })
+        var wanted: [UInt64: UInt64] = [:]
+        for (_, list) in batches.sorted(by: { $0.key < $1.key }) {
+            for batch in list {
+                let header = try BatchHeader.read(batch.span.raw)
+                let durable = welcome.streams.first { $0.streamID == header.streamID }?.durableSequence ?? 0
+                guard header.lastSequence > durable else { continue }
+                try agent.send(batch: batch)
+                wanted[header.streamID] = header.lastSequence
+            }
+        }
+        try agent.awaitCommitted(wanted)
+        try agent.send(Goodbye(code: .done, reason: "done"))
+    }
+
+    @Test func everyEventOfACaptureBecomesARow() throws {
+        let capture = try CaptureBatches(path: Self.capture)
+        let conninfo = try WithDatabase.fresh()
+        let now = ps_realtime_ns()
+        let batches = Dictionary(uniqueKeysWithValues: capture.nodes.map { ($0, capture.batches(of: $0, now: now)) })
+        let aggregator = try WithDatabase.aggregator(conninfo)
+        try Self.send(batches, of: capture, to: aggregator)
+        aggregator.stop()
+
+        let connection = try Connection(conninfo)
+        for node in capture.nodes {
+            let found = try connection.query(
+                """
+                SELECT tracepoint, hits, stored FROM peerscope.stream_tracepoint t
+                  JOIN peerscope.node n USING (node_id) WHERE n.name = $1
+                """, [node])
+            var stored: [Tracepoint: Int] = [:]
+            for row in found.rows {
+                if let name = row[0], let tracepoint = Tracepoint(name: name) {
+                    stored[tracepoint] = row[2].flatMap { Int($0) }
+                    #expect(row[1] == row[2])
+                }
+            }
+            #expect(stored == capture.counts(of: node))
+        }
+        let rows = { (sql: String) in try connection.execute(sql).scalar.flatMap { Int($0) } ?? -1 }
+        let messages = capture.events.count { [.inboundMessage, .outboundMessage].contains($0.tracepoint) }
+        #expect(try rows("SELECT count(*) FROM peerscope.p2p_message") == messages)
+        #expect(
+            try rows("SELECT count(*) FROM peerscope.p2p_message WHERE decode_status NOT IN ('ok', 'unknown')") == 0)
+        #expect(
+            try rows("SELECT count(*) FROM peerscope.block_connected")
+                == capture.events.count { $0.tracepoint == .blockConnected })
+        #expect(
+            try rows("SELECT sum(messages) FROM peerscope.message_minute") == messages)
+        #expect(
+            try rows("SELECT sum(msgs_in + msgs_out) FROM peerscope.peer_session") == messages)
+        #expect(
+            try rows("SELECT count(*) FROM peerscope.clock_segment WHERE eps_ns = 0 AND corr_ns = 0 AND quality = 'exact'")
+                == rows("SELECT count(*) FROM peerscope.clock_segment"))
+        #expect(try rows("SELECT count(*) FROM peerscope.addr_announcement") > 1200)
+        #expect(try rows("SELECT count(*) FROM peerscope.block_arrival") > 0)
+        #expect(
+            try rows("SELECT count(*) FROM peerscope.stream WHERE durable_seq - first_seq + 1 <> records + gap_seqs") == 0)
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Testing
+
+@Suite("A capture fed without eBPF", .serialized)
+struct CaptureSourceTests {
+    func feed(_ fleet: Fleet) throws {
+        var agents: [Program] = []
+        for host in fleet.hosts {
+            agents.append(
+                try Program(
+                    "peerscope-agent",
+                    [
+                        "run", "--config", host.configuration, "--capture", fleet.capture, "--capture-start", "1795456000",
+                        "--exit-when-done",
+                    ], log: host.folder + "/run.log"))
+        }
+        for agent in agents {
+            agent.process.waitUntilExit()
+            guard agent.process.terminationStatus == 0 else { throw FleetFailure(agent.text) }
+        }
+    }
+
+    @Test(
+        "gives exactly what an independent computation gives",
+        arguments: [("regtest6", [["n1", "n2"], ["n3", "n4"], ["n5", "n6"]]), ("addrman4", [["n1", "n2", "n3", "n4"]])])
+    func exact(_ capture: String, _ layout: [[String]]) throws {
+        let fleet = try Fleet(capture: capture, layout: layout)
+        defer { fleet.stop() }
+        try feed(fleet)
+        let comparison = try fleet.compare(["--exact", "--counters", "--rpc"])
+        #expect(comparison.status == 0, "\(comparison.text)")
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        // Feeding it again adds nothing.
+        let rows = try fleet.sql("select count(*) from peerscope.p2p_message")
+        try feed(fleet)
+        #expect(try fleet.sql("select count(*) from peerscope.p2p_message") == rows)
+    }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import Testing
+
+/// Real probes, real eBPF, real PostgreSQL. Each test drives whole processes and compares the database with what
+/// the stand-in nodes wrote down and with a computation in another language.
+@Suite("A fleet of stand-in nodes", .serialized, .enabled(if: Checkout.canUseEBPF, "eBPF needs root"))
+struct ReplayTests {
+    static let six = [["n1", "n2"], ["n3", "n4"], ["n5", "n6"]]
+
+    /// Every event the nodes fired while somebody was attached is a row, for every tracepoint.
+    func expectEverythingStored(_ fleet: Fleet) throws {
+        let stored = try fleet.storedRows()
+        for host in fleet.hosts {
+            for node in host.nodes {
+                let truth = try Truth(fleet.truth(node))
+                #expect(truth.events.allSatisfy { $0.observed != false }, "\(node) fired events nobody was attached for")
+                #expect(stored[node] == truth.observed, "\(node)")
+            }
+        }
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+    }
+
+    /// |time in the database − time the stand-in noted| in ns, for rows and events in the same order.
+    func timeErrors(_ fleet: Fleet, node: String) throws -> [Int64] {
+        // `ts` is CLOCK_MONOTONIC plus the segment's constant, which the clock samples tell.
+        let offsets = try fleet.sql(
+            """
+            select clk, min((extract(epoch from ts) * 1000000)::numeric::bigint - mono_ns / 1000)
+            from peerscope.clock_sample join peerscope.node using (node_id) where name = '\(node)' group by clk
+            """
+        ).split(separator: "\n").reduce(into: [String: Int64]()) { offsets, line in
+            let fields = line.split(separator: "|")
+            offsets[String(fields[0])] = Int64(fields[1])
+        }
+        let rows = try fleet.sql(
+            """
+            select clk, (extract(epoch from ts) * 1000000)::numeric::bigint from peerscope.p2p_message
+            join peerscope.node using (node_id) where name = '\(node)' order by seq
+            """
+        ).split(separator: "\n").map { $0.split(separator: "|") }
+        let events = try Truth(fleet.truth(node)).events.filter { $0.tracepoint.hasSuffix("bound_message") }
+        guard rows.count == events.count else { throw FleetFailure("\(node): \(rows.count) rows, \(events.count) events") }
+        return zip(rows, events).compactMap { row, event in
+            guard let offset = offsets[String(row[0])], let stored = Int64(row[1]) else { return nil }
+            return abs((stored - offset) * 1000 - event.monotonic)
+        }
+    }
+
+    func percentile(_ values: [Int64], _ share: Double) -> Int64 {
+        let sorted = values.sorted()
+        return sorted.isEmpty ? .max : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    }
+
+    @Test("stores every event of all twenty tracepoints, at the time it was fired, and the views agree with an independent computation")
+    func everything() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: Self.six)
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 5)
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        try expectEverythingStored(fleet)
+        var errors: [Int64] = []
+        for node in Self.six.joined() { errors += try timeErrors(fleet, node: node) }
+        #expect(errors.count > 7000)
+        #expect(percentile(errors, 0.5) < 20_000)
+        #expect(percentile(errors, 0.99) < 1_000_000)
+        let comparison = try fleet.compare(["--counters", "--rpc"])
+        #expect(comparison.status == 0, "\(comparison.text)")
+    }
+
+    @Test("of a patched older Core is stored as well: addrman events, and mempool:replaced with seven arguments")
+    func addrman() throws {
+        let fleet = try Fleet(
+            capture: "addrman4", layout: [["n1", "n2"], ["n3", "n4"]], standin: "tracepoint-replay-v27")
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 5)
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        try expectEverythingStored(fleet)
+        #expect(try fleet.sql("select count(*) from peerscope.mempool_replaced where new_is_txid is null") == "4")
+        let comparison = try fleet.compare(["--counters", "--rpc"])
+        #expect(comparison.status == 0, "\(comparison.text)")
+    }
+
+    @Test("loses nothing when streamer and aggregator are killed in the middle")
+    func killed() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: Self.six)
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 5)
+        // The capture begins six seconds after this and lasts eleven and a half.
+        for host in fleet.hosts {
+            usleep(2_500_000)
+            host.streamer?.end(SIGKILL)
+            usleep(300_000)
+            try fleet.stream(host)
+        }
+        fleet.killAggregator()
+        usleep(700_000)
+        try fleet.startAggregator()
+        usleep(2_000_000)
+        fleet.hosts[1].streamer?.end(SIGKILL)
+        fleet.killAggregator()
+        try fleet.startAggregator()
+        try fleet.stream(fleet.hosts[1])
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        try expectEverythingStored(fleet)
+        // No duplicates, and order kept.
+        #expect(
+            try fleet.sql("select count(*) - count(distinct (node_id, seq)) from peerscope.p2p_message") == "0")
+        let comparison = try fleet.compare(["--counters", "--rpc"])
+        #expect(comparison.status == 0, "\(comparison.text)")
+    }
+
+    @Test("declares the time without programs when the attacher is killed")
+    func blind() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"], ["n6"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 5)
+        usleep(8_000_000)
+        let host = fleet.hosts[0]
+        host.attacher?.end(SIGKILL)
+        usleep(2_000_000)
+        try fleet.attach(host)
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        let stored = try fleet.storedRows()
+        #expect(stored["n6"] == (try Truth(fleet.truth("n6")).observed))
+        // n1: what is neither stored nor unobserved lies inside a declared gap.
+        let truth = try Truth(fleet.truth("n1"))
+        let unobserved = truth.events.count { $0.observed == false }
+        #expect(unobserved > 0, "the attacher's death left no event unobserved")
+        let windows = try fleet.sql(
+            """
+            select tracepoint, (extract(epoch from gap_from) * 1e9 - s.base)::bigint, (extract(epoch from gap_to) * 1e9 - s.base)::bigint
+            from peerscope.event_gap g join peerscope.node n using (node_id)
+            cross join (select avg(extract(epoch from ts) * 1e9 - mono_ns) as base from peerscope.clock_sample c
+                        join peerscope.node m using (node_id) where m.name = 'n1') s
+            where n.name = 'n1' and reason = 'blind'
+            """
+        ).split(separator: "\n").map { $0.split(separator: "|").map(String.init) }
+        #expect(!windows.isEmpty)
+        for (tracepoint, fired) in truth.observed {
+            let inGap = truth.events.count { event in
+                event.tracepoint == tracepoint && event.observed != false
+                    && windows.contains { window in
+                        window[0] == tracepoint && (Int64(window[1]) ?? .max) <= event.monotonic + 1_000_000
+                            && event.monotonic <= (Int64(window[2]) ?? 0) + 1_000_000
+                    }
+            }
+            let rows = stored["n1"]?[tracepoint] ?? 0
+            #expect(rows <= fired && fired - rows <= inGap, "\(tracepoint): fired \(fired), stored \(rows), declared \(inGap)")
+        }
+    }
+
+    @Test("keeps its differences of time within their errors when one clock is wrong and another is stepped")
+    func clocks() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: Self.six)
+        defer { fleet.stop() }
+        fleet.hosts[1].clockFaults = "realtime=250000000,monotonic=86400000000000"
+        fleet.hosts[2].clockFaults = "step=-3600000000000@12"
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 5)
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        try expectEverythingStored(fleet)
+        let comparison = try fleet.compare(["--skew-within-error"])
+        #expect(comparison.status == 0, "\(comparison.text)")
+        #expect(try fleet.sql("select coalesce(sum(violations), 0) from peerscope.clock_audit") == "0")
+    }
+}

@@ -1,0 +1,16 @@
+/// What keeps an aggregator from working, and what to do about it.
+public struct AggregatorError: Error, Sendable, CustomStringConvertible {
+    /// What happened.
+    public let message: String
+    /// What to do.
+    public let hint: String?
+
+    /// An error with advice.
+    public init(_ message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
+
+    /// Both, on two lines.
+    public var description: String { hint.map { "\(message)\n  hint: \($0)" } ?? message }
+}
