@@ -61,8 +61,8 @@ final class Fleet {
             "peerscope-aggregator",
             [
                 "run", "--database", database, "--listen", "127.0.0.1:\(port)", "--payloads", "all", "--data-dir",
-                folder + "/aggregator", "--schema", Checkout.path("schema"),
-            ], log: log("aggregator"))
+                folder + "/aggregator",
+            ], log: log("aggregator"), environment: ["PEERSCOPE_SCHEMA": Checkout.path("schema")])
         aggregator = program
         try program.awaitText("listening", seconds: 120)
         guard let match = program.text.firstMatch(of: /127\.0\.0\.1:(\d+)/), let found = Int(match.1) else {

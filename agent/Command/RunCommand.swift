@@ -24,7 +24,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --capture: UTC of the capture's first event, in seconds since 1970. (default: now)",
+            "With --capture: UTC of the capture's first event, in seconds since 1970. (default: so that it ends now)",
             valueName: "seconds"))
     var captureStart: Int64?
 

@@ -43,7 +43,7 @@ struct RunCommand: ParsableCommand {
             throw error
         }
         print("listening on \(aggregator.address)")
-        try? FileHandle.standardOutput.synchronize()
+        unsafe fflush(nil)  // a log file or a pipe would wait for a full buffer
         stopping.wait()
         logger.info("stopping")
         aggregator.stop()
