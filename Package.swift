@@ -99,5 +99,8 @@ let package = Package(
         .executableTarget(
             name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
             swiftSettings: strict),
+
+        .testTarget(
+            name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
     ]
 )
