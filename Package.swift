@@ -142,5 +142,8 @@ let package = Package(
                 log,
             ],
             swiftSettings: strict),
+
+        .testTarget(
+            name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
     ]
 )
