@@ -138,7 +138,8 @@ let package = Package(
         .testTarget(
             name: "AggregatorCoreTests",
             dependencies: [
-                "AggregatorCore", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL", "Tracepoints",
+                "AggregatorCore", "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL",
+                "Tracepoints",
                 log,
             ],
             swiftSettings: strict),

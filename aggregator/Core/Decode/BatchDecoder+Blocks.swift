@@ -23,7 +23,12 @@ extension BatchDecoder {
 
     /// A header was seen, in whatever message.
     func saw(_ context: EventContext, _ header: BlockHeader) {
-        guard rollups.headers[header.hash] == nil else { return }
+        // Streams come in the order of their keys: another node of this transaction may have seen it before.
+        if let known = rollups.headers[header.hash],
+            (known.firstSeen, known.node) <= (context.micros, context.nodeID)
+        {
+            return
+        }
         rollups.headers[header.hash] = Rollups.SeenHeader(
             previous: header.previous, time: header.time, node: context.nodeID, firstSeen: context.micros)
     }

@@ -107,7 +107,7 @@ enum StagingTable: String, CaseIterable {
         case .blockHeader:
             return """
                 first_node = excluded.first_node, first_ts = excluded.first_ts
-                WHERE excluded.first_ts < t.first_ts
+                WHERE (excluded.first_ts, excluded.first_node) < (t.first_ts, t.first_node)
                 """
         default:
             // The writer holds the whole row: it replaces the one that is there.
