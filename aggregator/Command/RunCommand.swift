@@ -43,7 +43,7 @@ struct RunCommand: ParsableCommand {
             throw error
         }
         print("listening on \(aggregator.address)")
-        unsafe fflush(nil)  // a log file or a pipe would wait for a full buffer
+        fflush(nil)  // a log file or a pipe would wait for a full buffer
         stopping.wait()
         logger.info("stopping")
         aggregator.stop()
