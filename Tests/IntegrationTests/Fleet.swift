@@ -71,6 +71,12 @@ final class Fleet {
         port = found
     }
 
+    /// How psql and others reach the embedded server while the aggregator runs.
+    func connection() throws -> String {
+        let socket = try String(contentsOfFile: folder + "/db/socket", encoding: .utf8)
+        return "host=\(socket.trimmingCharacters(in: .whitespacesAndNewlines)) user=peerscope dbname=peerscope"
+    }
+
     var database: String { "embedded:\(folder)/db" }
 
     private func configure(_ host: Host) throws {

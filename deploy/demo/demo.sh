@@ -127,7 +127,6 @@ await() {
 
 # --- Aggregator and agents -----------------------------------------------------------------------------------
 
-if ((EUID == 0)); then drop=(runuser -u "$user" --); else drop=(); fi
 "$state/bin/peerscope-aggregator" run --database "embedded:$state/db" --listen "127.0.0.1:$port" \
     --payloads all --data-dir "$state/aggregator" >"$state/log/aggregator.log" 2>&1 &
 aggregator=$!
@@ -154,7 +153,7 @@ for ((agent = 1; agent <= agents; agent++)); do
         echo "agent: $name"
         echo "aggregator: 127.0.0.1:$port"
         echo "state: $host/state"
-        [[ $source_kind == ebpf ]] && echo "user: $user"
+        echo "user: $user"
         echo "policy: full"
         echo "snaplen: {default: 4194304}"
         echo "nodes:"
@@ -183,7 +182,7 @@ fi
 for ((agent = 1; agent <= agents; agent++)); do
     extra=()
     [[ $source_kind == capture ]] && extra=(--capture "$capture" --capture-start "$capture_start" --exit-when-done)
-    "${drop[@]}" "$state/bin/peerscope-agent" run --config "$state/host$agent/agent.yaml" "${extra[@]}" \
+    "$state/bin/peerscope-agent" run --config "$state/host$agent/agent.yaml" "${extra[@]}" \
         >"$state/log/run$agent.log" 2>&1 &
     streamers+=($!)
 done
