@@ -101,5 +101,6 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
+        .testTarget(name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser], swiftSettings: strict),
     ]
 )

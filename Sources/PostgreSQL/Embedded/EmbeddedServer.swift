@@ -199,9 +199,10 @@ public final class EmbeddedServer: Sendable {
                 operation: operation)
         }
         guard unsafe access(directory, W_OK | X_OK) == 0 else {
+            let error = errno
             let owner = FileSystem.status(directory).flatMap { ServerUser.with(uid: $0.owner)?.name }
             throw PostgreSQLError(
-                message: "cannot write into \(directory): \(FileSystem.text(ofError: errno))",
+                message: "cannot write into \(directory): \(FileSystem.text(ofError: error))",
                 hint: owner.map { "it belongs to \($0): run as that user or as root, or choose another one" }
                     ?? "choose a directory that this user can write", operation: operation)
         }
@@ -260,9 +261,10 @@ public final class EmbeddedServer: Sendable {
         let fresh = directory + "/data.new"
         FileSystem.remove(fresh)
         guard unsafe mkdir(fresh, 0o700) == 0 else {
+            let error = errno
             throw PostgreSQLError(
-                message: "cannot make \(fresh): \(FileSystem.text(ofError: errno))",
-                hint: errno == ENOSPC ? diskHint : nil, operation: operation)
+                message: "cannot make \(fresh): \(FileSystem.text(ofError: error))",
+                hint: error == ENOSPC ? diskHint : nil, operation: operation)
         }
         try give(fresh, user, operation)
         let made = try ChildProcess.run(
