@@ -106,12 +106,18 @@ public final class EmbeddedServer: Sendable {
         let socketDirectory = try socketDirectory(noted: directory + "/socket", user, operation)
         report("starting PostgreSQL \(binaries.major) in \(directory)")
         // Before the server runs, so that one whose starter dies early is not left for ever.
-        if lifetime == .asFound {
-            try write("", to: marker, operation)
-        } else {
+        do throws(PostgreSQLError) {
+            if lifetime == .asFound {
+                try write("", to: marker, operation)
+            } else {
+                FileSystem.remove(marker)
+            }
+            try launch(directory, socketDirectory, user, binaries, operation)
+        } catch {
+            forgetSocket(directory)
             FileSystem.remove(marker)
+            throw error
         }
-        try launch(directory, socketDirectory, user, binaries, operation)
         guard let postmaster = Postmaster.running(data: data) else {
             throw failure("the server ended right after its start", log: directory, from: 0, operation)
         }
@@ -136,12 +142,19 @@ public final class EmbeddedServer: Sendable {
 
     // MARK: - Stopping
 
-    /// Lets go of the server, and stops it as the lifetime says. Calling it again does nothing.
+    /// Lets go of the server, and stops it as the lifetime says. Calling it again does nothing; calling it while
+    /// another thread does waits until that is done.
     ///
     /// It stops fast: clients are disconnected, what they committed stays. While other programs use it, it
     /// goes on, and the last of them stops it.
     public func stop() throws(PostgreSQLError) {
-        guard let users = use.withLock({ $0.users.take() }) else { return }
+        try use.withLock { use throws(PostgreSQLError) in
+            guard let users = use.users.take() else { return }
+            try leave(users)
+        }
+    }
+
+    private func leave(_ users: borrowing FileLock) throws(PostgreSQLError) {
         let operation = "stopping the embedded PostgreSQL in \(directory)"
         let starting = try FileLock(directory + "/start.lock", operation: operation)
         starting.lockAlone()
@@ -180,6 +193,10 @@ public final class EmbeddedServer: Sendable {
                 }
             }
         }
+        forgetSocket(directory)
+    }
+
+    private static func forgetSocket(_ directory: String) {
         if let socket = FileSystem.read(directory + "/socket").map(FileSystem.trimmed), isOurs(socket) {
             FileSystem.remove(socket)
         }
@@ -337,7 +354,13 @@ public final class EmbeddedServer: Sendable {
                 reason = "\(user.name) cannot reach \(parent)"
                 continue
             }
-            try write(made + "\n", to: note, operation)
+            do throws(PostgreSQLError) {
+                try write(made + "\n", to: note, operation)
+            } catch {
+                FileSystem.remove(made)
+                FileSystem.remove(note)
+                throw error
+            }
             return made
         }
         throw PostgreSQLError(
