@@ -146,5 +146,6 @@ let package = Package(
 
         .testTarget(
             name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
+        .testTarget(name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser], swiftSettings: strict),
     ]
 )

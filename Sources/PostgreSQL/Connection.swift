@@ -144,6 +144,15 @@ public final class Connection {
         return " E'\(doubled)'"
     }
 
+    /// `values` as the text of an SQL array, for a parameter that is cast to one.
+    public static func array(_ values: [String?]) -> String {
+        let elements = values.map { value -> String in
+            guard let value else { return "NULL" }
+            return "\"" + value.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] } + "\""
+        }
+        return "{" + elements.joined(separator: ",") + "}"
+    }
+
     // MARK: - COPY
 
     /// Copies the rows of `buffer` with `statement`, a `COPY t (…) FROM STDIN (FORMAT binary)`.

@@ -6,7 +6,7 @@ struct Addrs: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Addresses: which node saw one first, and when the others did (view addr_propagation).",
         discussion: """
-            An episode is the first gossip of an address after 24 hours of silence. DELAY counts from the first node;
+            An episode is the first gossip of an address after 24 hours of silence. DELAY counts from the first node; \
             AGE is how old the announcement's own time was when the node got it.
             """)
 
@@ -30,24 +30,25 @@ struct Addrs: ParsableCommand {
         try ask(options) { connection in
             let (address, port) = Self.split(addr)
             let start = try Self.start(since, connection)
+            let episodes = try connection.query(
+                """
+                SELECT network, addr, port, episode_at FROM addr_propagation
+                WHERE ($1::text IS NULL OR addr = $1) AND ($2::int IS NULL OR port = $2::int)
+                  AND ($3::timestamptz IS NULL OR episode_at >= $3::timestamptz)
+                GROUP BY network, addr, port, episode_at
+                HAVING count(DISTINCT node) >= $4::int
+                ORDER BY episode_at DESC, network, addr, port
+                LIMIT $5::int
+                """,
+                [address, port, start, String(minNodes ?? (addr == nil ? 2 : 1)), String(limit)])
+            // The addresses are constants here, so that the view computes no others.
             let rows = try connection.query(
                 """
-                WITH seen AS MATERIALIZED (
-                    SELECT *, count(*) OVER (PARTITION BY network, addr, port, episode_at) AS nodes
-                    FROM addr_propagation
-                    WHERE ($1::text IS NULL OR addr = $1) AND ($2::int IS NULL OR port = $2::int)
-                      AND ($3::timestamptz IS NULL OR episode_at >= $3::timestamptz)
-                ), episode AS (
-                    SELECT DISTINCT network, addr, port, episode_at FROM seen WHERE nodes >= $4::int
-                    ORDER BY episode_at DESC, network, addr, port
-                    LIMIT $5::int
-                )
-                SELECT s.* FROM seen s JOIN episode e USING (network, addr, port, episode_at)
-                ORDER BY s.episode_at DESC, s.network, s.addr, s.port, s.delay_s, s.first_seen, s.node
-                """,
-                [
-                    address, port, start, String(minNodes ?? (addr == nil ? 2 : 1)), String(limit),
-                ])
+                SELECT * FROM addr_propagation
+                WHERE addr = ANY ($2::text[]) AND (network, addr, port, episode_at) IN (
+                    SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]))
+                ORDER BY episode_at DESC, network, addr, port, delay_s, first_seen, node
+                """, (0..<4).map { column in Connection.array(episodes.rows.map { $0[column] }) })
             let nothing = try rows.rows.isEmpty ? reasonForNoRows(connection, whyNot) : nil
             return Answer([Section("addrs", rows, Self.columns)], remark: nothing)
         }

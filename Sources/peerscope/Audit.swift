@@ -6,10 +6,10 @@ struct Audit: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "The proof: every event is stored, counted or declared lost; no effect before its cause.",
         discussion: """
-            Two equations hold for every stream (view stream_audit): the durable sequences are the records applied
-            plus the declared gaps, and the hits of every tracepoint are stored, counted or lost. UNEXPLAINED is
-            the sum of their differences. The clocks (view clock_audit) are checked with pings between nodes of the
-            fleet: none may arrive before it was sent. The exit status is 1 when either fails.
+            Two equations hold for every stream (view stream_audit): the durable sequences are the records applied \
+            plus the declared gaps, and the hits of every tracepoint are stored, counted or lost. UNEXPLAINED is \
+            the sum of their differences. The clocks (view clock_audit) are checked with pings between nodes of the \
+            fleet: none may arrive before it was sent. The exit status is 1 when either fails. \
             CSV holds the streams; JSON everything.
             """)
 

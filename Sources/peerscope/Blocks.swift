@@ -7,9 +7,9 @@ struct Blocks: ParsableCommand {
         abstract:
             "Recent blocks: when each node had them, and how far behind the first (view block_arrival_skew).",
         discussion: """
-            SKEW is the time since the first node, between FROM and TO when both clocks' errors and the time in
+            SKEW is the time since the first node, between FROM and TO when both clocks' errors and the time in \
             the queue behind validation are counted in. A skew that is not significant may be none at all.
-            Stages: s0 first announced, s1 asked for, s2 cmpctblock, s3 getblocktxn, s4 blocktxn or block,
+            Stages: s0 first announced, s1 asked for, s2 cmpctblock, s3 getblocktxn, s4 blocktxn or block, \
             s5 relayed before validation, s6 connected, s7 announced by the node after that.
             """)
 
@@ -37,47 +37,55 @@ struct Blocks: ParsableCommand {
 
     func run() throws {
         try ask(options) { connection in
-            let stages = stage.isEmpty ? ["s0", "s6"] : stage
+            let blocks = try connection.query(
+                """
+                SELECT '\\x' || encode(hash, 'hex') FROM block_arrival
+                WHERE \(condition)
+                GROUP BY hash
+                ORDER BY max(height) DESC NULLS LAST, min(coalesce(s0_ts, s6_ts)) DESC
+                LIMIT $3::int
+                """, [height.map { String($0) }, hash?.lowercased(), String(limit)])
+            let hashes = blocks.rows.map { $0[0] }
+            // The list of blocks is a constant here, so that the view computes no other block.
             let rows = try connection.query(
                 """
-                WITH skew AS MATERIALIZED (
-                    SELECT \(try Self.hashExpression(connection)) AS block_hash, height, node, stage, at, skew_ms,
-                           skew_lo_ms, skew_hi_ms, queue_ms, significant, provisional
-                    FROM block_arrival_skew
-                    WHERE stage = ANY ($1::text[]) AND ($2::int IS NULL OR height = $2::int)
-                ), block AS (
-                    SELECT block_hash, max(height) AS height, min(at) AS first_at FROM skew
-                    WHERE $3::text IS NULL OR block_hash LIKE $3 || '%' OR block_hash LIKE '%' || $3
-                    GROUP BY block_hash
-                    ORDER BY max(height) DESC NULLS LAST, min(at) DESC
-                    LIMIT $4::int
-                )
-                SELECT s.* FROM skew s JOIN block b USING (block_hash)
-                ORDER BY b.height DESC NULLS LAST, b.first_at DESC, block_hash, stage, skew_ms NULLS LAST, at, node
+                SELECT hex(block_hash) AS block_hash, height, node, stage, at, skew_ms, skew_lo_ms, skew_hi_ms,
+                       queue_ms, significant, provisional
+                FROM block_arrival_skew
+                WHERE block_hash = ANY ($1::bytea[]) AND stage = ANY ($2::text[])
+                ORDER BY array_position($1::bytea[], block_hash), stage, skew_ms NULLS LAST, at, node
                 """,
-                [
-                    "{\(stages.joined(separator: ","))}", height.map { String($0) }, hash?.lowercased(),
-                    String(limit),
-                ])
-            let filtered = height != nil || hash != nil
-            let nothing =
-                try rows.rows.isEmpty
-                ? reasonForNoRows(
-                    connection,
-                    filtered ? "No stored block fits." : "No block has reached a node since capture began.")
-                : nil
-            return Answer([Section("blocks", rows, Self.columns)], remark: nothing)
+                [Connection.array(hashes), Connection.array(stage.isEmpty ? ["s0", "s6"] : stage)])
+            return Answer(
+                [Section("blocks", rows, Self.columns)],
+                remark: try rows.rows.isEmpty ? reason(connection, found: !hashes.isEmpty) : nil)
         }
     }
 
-    /// The hash as explorers print it, whether the view gives bytes or text.
-    private static func hashExpression(_ connection: Connection) throws -> String {
-        let type = try connection.execute(
-            """
-            SELECT format_type(atttypid, NULL) FROM pg_attribute
-            WHERE attrelid = 'block_arrival_skew'::regclass AND attname = 'block_hash'
-            """)
-        return type.scalar == "bytea" ? "hex(block_hash)" : "block_hash::text"
+    /// Which rows of `block_arrival` may be shown; all parameters occur.
+    private var condition: String {
+        let given = "($1::int IS NULL OR height = $1::int)"
+        switch hash?.count {
+        case 64: return given + " AND hash = wire($2::text)"
+        case .some: return given + " AND (hex(hash) LIKE $2::text || '%' OR hex(hash) LIKE '%' || $2::text)"
+        case nil where height != nil: return given + " AND $2::text IS NULL"
+        case nil:
+            // The newest heights; without any, blocks that were only announced.
+            return given + """
+                 AND $2::text IS NULL AND coalesce(height >= (
+                        SELECT min(height) FROM (
+                            SELECT DISTINCT height FROM block_arrival WHERE height IS NOT NULL
+                            ORDER BY height DESC LIMIT $3::int) newest), true)
+                """
+        }
+    }
+
+    private func reason(_ connection: Connection, found: Bool) throws -> String {
+        if found { return try reasonForNoRows(connection, "No node reached such a stage of the block.") }
+        let filtered = height != nil || hash != nil
+        return try reasonForNoRows(
+            connection,
+            filtered ? "No stored block fits." : "No block has reached a node since capture began.")
     }
 
     /// Whether a row's block is that of the row before, so that it need not be said again.

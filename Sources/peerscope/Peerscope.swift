@@ -7,7 +7,7 @@ struct Peerscope: ParsableCommand {
         commandName: "peerscope",
         abstract: "Ask what the fleet saw.",
         discussion: """
-            The database is named by --database or $PEERSCOPE_DATABASE: embedded:DIR, postgres://user@host/name,
+            The database is named by --database or $PEERSCOPE_DATABASE: embedded:DIR, postgres://user@host/name, \
             or libpq's host=… dbname=…. An embedded one is started if it is down, and stopped afterwards.
             Exit status: 0 done, 1 failed (audit: something is unexplained), 64 wrong usage.
             """,

@@ -9,8 +9,8 @@ struct SQL: ParsableCommand {
         abstract: "psql on the database, with schema peerscope in the search path.",
         usage: "peerscope sql [--database <location>] [psql's arguments …]",
         discussion: """
-            Everything after --database goes to psql: -c 'SELECT …', -f FILE, --csv, … Without arguments psql is
-            interactive. The exit status is psql's. For psql's own help: peerscope sql -- --help
+            Everything after --database goes to psql: -c 'SELECT …', -f FILE, --csv, … Without arguments psql is \
+            interactive. The exit status is psql's. `peerscope sql --help` is psql's own help.
             """)
 
     @OptionGroup var database: DatabaseOption

@@ -9,6 +9,9 @@ enum Interruption {
     private struct State {
         var database: OpenDatabase?
         var child: Int32?
+        var isOpening = false
+        /// A signal that came while the database was being opened.
+        var pending: Int32?
     }
     private static let state = Mutex(State())
 
@@ -29,8 +32,22 @@ enum Interruption {
             }, nil)
     }
 
-    /// The database that has to be let go of.
-    static func holds(_ database: OpenDatabase?) { state.withLock { $0.database = database } }
+    /// Opens a database that has to be let go of. A signal waits until that is done, since a server half
+    /// started cannot be stopped; a second one does not wait.
+    static func opening(_ open: () throws -> OpenDatabase) throws -> OpenDatabase {
+        state.withLock { $0.isOpening = true }
+        defer { state.withLock { $0.isOpening = false } }
+        let database = try open()
+        let pending = state.withLock { state in
+            state.database = database
+            state.isOpening = false
+            return state.pending
+        }
+        if let pending { end(database, pending) }
+        return database
+    }
+    /// The database was let go of.
+    static func holdsNothing() { state.withLock { $0.database = nil } }
     /// The child that shares our terminal.
     static func has(child: Int32?) { state.withLock { $0.child = child } }
 
@@ -41,15 +58,24 @@ enum Interruption {
         while true {
             var number: Int32 = 0
             guard unsafe sigwait(&signals, &number) == 0 else { continue }
-            let now = state.withLock { $0 }
+            let (now, waits) = state.withLock { state in
+                let waits = state.isOpening && state.pending == nil
+                state.pending = number
+                return (state, waits)
+            }
+            if waits { continue }
             if let child = now.child {
                 // The terminal sends SIGINT to the child by itself.
                 if number != SIGINT { kill(child, number) }
                 continue
             }
-            try? now.database?.close()
-            _exit(128 + number)
+            end(now.database, number)
         }
+    }
+
+    private static func end(_ database: OpenDatabase?, _ signal: Int32) -> Never {
+        try? database?.close()
+        _exit(128 + signal)
     }
 }
 
@@ -59,11 +85,12 @@ func withDatabase<Result>(_ option: DatabaseOption, _ body: (OpenDatabase) throw
     let location = try option.location()
     Interruption.watch()
     do {
-        let database = try location.open(lifetime: .asFound, makesMissing: false)
-        Interruption.holds(database)
+        let database = try Interruption.opening {
+            try location.open(lifetime: .asFound, makesMissing: false)
+        }
         defer {
-            Interruption.holds(nil)
             do { try database.close() } catch { complain("\(error)") }
+            Interruption.holdsNothing()
         }
         return try body(database)
     } catch let error as PostgreSQLError {

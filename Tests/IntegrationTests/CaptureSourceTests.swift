@@ -17,8 +17,7 @@ struct CaptureSourceTests {
                     ], log: host.folder + "/run.log"))
         }
         for agent in agents {
-            agent.process.waitUntilExit()
-            guard agent.process.terminationStatus == 0 else { throw FleetFailure(agent.text) }
+            guard agent.wait() == 0 else { throw FleetFailure(agent.text) }
         }
     }
 

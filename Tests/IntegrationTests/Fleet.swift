@@ -113,7 +113,7 @@ final class Fleet {
     func truth(_ node: String) -> String { "\(folder)/\(node).truth.csv" }
 
     /// Starts a stand-in for every node; the capture's first event comes `lead` seconds from now.
-    func startNodes(speed: Double, lead: Double = 6) throws {
+    func startNodes(speed: Double = 1, lead: Double = 6) throws {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         let start = now.tv_sec * 1_000_000_000 + now.tv_nsec + Int(lead * 1e9)
@@ -135,8 +135,7 @@ final class Fleet {
 
     func awaitNodes() throws {
         for (node, program) in standins {
-            program.process.waitUntilExit()
-            guard program.process.terminationStatus == 0 else { throw FleetFailure("\(node): \(program.text)") }
+            guard program.wait() == 0 else { throw FleetFailure("\(node): \(program.text)") }
         }
     }
 

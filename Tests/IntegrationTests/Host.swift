@@ -25,43 +25,69 @@ struct FleetFailure: Error, CustomStringConvertible {
 }
 
 /// A program the test has started, with its output in a file.
+///
+/// Foundation's Process waits on run loops that a test's threads do not all have; this is posix_spawn and waitpid.
 final class Program {
-    let process = Process()
     let log: String
+    let pid: pid_t
+    private var status: Int32?
 
     init(_ name: String, _ arguments: [String], log: String, environment: [String: String] = [:]) throws {
         self.log = log
-        process.executableURL = URL(filePath: name.hasPrefix("/") ? name : Checkout.binary(name))
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        guard FileManager.default.createFile(atPath: log, contents: nil), let output = FileHandle(forWritingAtPath: log)
-        else { throw FleetFailure("cannot write \(log)") }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let path = name.hasPrefix("/") ? name : Checkout.binary(name)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Nothing of the test's may stay open in a server that outlives one call.
+        for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
+        defer { for word in words + settings { free(word) } }
+        var pid = pid_t()
+        let result = posix_spawn(&pid, path, &actions, nil, &words, &settings)
+        guard result == 0 else { throw FleetFailure("cannot start \(path): \(String(cString: strerror(result)))") }
+        self.pid = pid
     }
 
     var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    var pid: Int32 { process.processIdentifier }
+    /// Whether it has not ended yet.
+    var isRunning: Bool {
+        guard status == nil else { return false }
+        var word: Int32 = 0
+        if waitpid(pid, &word, WNOHANG) == pid { status = word }
+        return status == nil
+    }
+
+    /// Waits for its end: the exit status, or 128 + the signal.
+    @discardableResult
+    func wait() -> Int32 {
+        while status == nil {
+            var word: Int32 = 0
+            if waitpid(pid, &word, 0) == pid { status = word }
+        }
+        let word = status ?? 0
+        return word & 0x7f == 0 ? (word >> 8) & 0xff : 128 + (word & 0x7f)
+    }
 
     /// Waits until the output contains `text`.
     func awaitText(_ wanted: String, seconds: Double = 60) throws {
         let deadline = Date().addingTimeInterval(seconds)
         while !text.contains(wanted) {
-            guard process.isRunning else { throw FleetFailure("ended before \"\(wanted)\":\n\(text)") }
+            guard isRunning else { throw FleetFailure("ended before \"\(wanted)\":\n\(text)") }
             guard Date() < deadline else { throw FleetFailure("no \"\(wanted)\" within \(seconds) s:\n\(text)") }
             usleep(20_000)
         }
     }
 
-    func send(_ signal: Int32) { if process.isRunning { kill(pid, signal) } }
-
     /// Ends the program with a signal and waits for it.
     func end(_ signal: Int32 = SIGTERM) {
-        send(signal)
-        process.waitUntilExit()
+        if isRunning { kill(pid, signal) }
+        wait()
     }
 
     /// Runs a program to its end and returns what it printed.
@@ -69,7 +95,6 @@ final class Program {
         let log = FileManager.default.temporaryDirectory.appending(path: "output-\(UUID())").path()
         defer { try? FileManager.default.removeItem(atPath: log) }
         let program = try Program(name, arguments, log: log)
-        program.process.waitUntilExit()
-        return (program.process.terminationStatus, program.text)
+        return (program.wait(), program.text)
     }
 }

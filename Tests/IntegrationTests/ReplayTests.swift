@@ -58,7 +58,7 @@ struct ReplayTests {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)
         defer { fleet.stop() }
         try fleet.startAgents()
-        try fleet.startNodes(speed: 5)
+        try fleet.startNodes()
         try fleet.awaitNodes()
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)
@@ -77,7 +77,7 @@ struct ReplayTests {
             capture: "addrman4", layout: [["n1", "n2"], ["n3", "n4"]], standin: "tracepoint-replay-v27")
         defer { fleet.stop() }
         try fleet.startAgents()
-        try fleet.startNodes(speed: 5)
+        try fleet.startNodes()
         try fleet.awaitNodes()
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)
@@ -91,18 +91,18 @@ struct ReplayTests {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)
         defer { fleet.stop() }
         try fleet.startAgents()
-        try fleet.startNodes(speed: 5)
-        // The capture begins six seconds after this and lasts eleven and a half.
+        try fleet.startNodes()
+        // The capture begins six seconds after this and lasts 57.
         for host in fleet.hosts {
-            usleep(2_500_000)
+            usleep(7_000_000)
             host.streamer?.end(SIGKILL)
             usleep(300_000)
             try fleet.stream(host)
         }
         fleet.killAggregator()
-        usleep(700_000)
+        usleep(1_500_000)
         try fleet.startAggregator()
-        usleep(2_000_000)
+        usleep(8_000_000)
         fleet.hosts[1].streamer?.end(SIGKILL)
         fleet.killAggregator()
         try fleet.startAggregator()
@@ -165,9 +165,9 @@ struct ReplayTests {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)
         defer { fleet.stop() }
         fleet.hosts[1].clockFaults = "realtime=250000000,monotonic=86400000000000"
-        fleet.hosts[2].clockFaults = "step=-3600000000000@12"
+        fleet.hosts[2].clockFaults = "step=-3600000000000@30"
         try fleet.startAgents()
-        try fleet.startNodes(speed: 5)
+        try fleet.startNodes()
         try fleet.awaitNodes()
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)

@@ -89,6 +89,9 @@ extension DatabaseTests {
             try connection.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
             #expect(notices == ["NOTICE:  hello"])
             let nasty = "a'b\\c\"d"
+            let list = [nasty, nil, "", "NULL", "{,}"]
+            let unnested = try connection.query("SELECT unnest($1::text[])", [Connection.array(list)])
+            #expect(unnested.rows.map { $0[0] } == list)
             #expect(try connection.execute("SELECT \(Connection.literal(nasty))").scalar == nasty)
             #expect(
                 try connection.execute("SELECT 1 AS \(Connection.identifier(nasty))").columns == [nasty])

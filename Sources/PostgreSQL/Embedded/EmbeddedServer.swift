@@ -106,12 +106,18 @@ public final class EmbeddedServer: Sendable {
         let socketDirectory = try socketDirectory(noted: directory + "/socket", user, operation)
         report("starting PostgreSQL \(binaries.major) in \(directory)")
         // Before the server runs, so that one whose starter dies early is not left for ever.
-        if lifetime == .asFound {
-            try write("", to: marker, operation)
-        } else {
+        do throws(PostgreSQLError) {
+            if lifetime == .asFound {
+                try write("", to: marker, operation)
+            } else {
+                FileSystem.remove(marker)
+            }
+            try launch(directory, socketDirectory, user, binaries, operation)
+        } catch {
+            forgetSocket(directory)
             FileSystem.remove(marker)
+            throw error
         }
-        try launch(directory, socketDirectory, user, binaries, operation)
         guard let postmaster = Postmaster.running(data: data) else {
             throw failure("the server ended right after its start", log: directory, from: 0, operation)
         }
@@ -136,12 +142,19 @@ public final class EmbeddedServer: Sendable {
 
     // MARK: - Stopping
 
-    /// Lets go of the server, and stops it as the lifetime says. Calling it again does nothing.
+    /// Lets go of the server, and stops it as the lifetime says. Calling it again does nothing; calling it while
+    /// another thread does waits until that is done.
     ///
     /// It stops fast: clients are disconnected, what they committed stays. While other programs use it, it
     /// goes on, and the last of them stops it.
     public func stop() throws(PostgreSQLError) {
-        guard let users = use.withLock({ $0.users.take() }) else { return }
+        try use.withLock { use throws(PostgreSQLError) in
+            guard let users = use.users.take() else { return }
+            try leave(users)
+        }
+    }
+
+    private func leave(_ users: borrowing FileLock) throws(PostgreSQLError) {
         let operation = "stopping the embedded PostgreSQL in \(directory)"
         let starting = try FileLock(directory + "/start.lock", operation: operation)
         starting.lockAlone()
@@ -180,6 +193,10 @@ public final class EmbeddedServer: Sendable {
                 }
             }
         }
+        forgetSocket(directory)
+    }
+
+    private static func forgetSocket(_ directory: String) {
         if let socket = FileSystem.read(directory + "/socket").map(FileSystem.trimmed), isOurs(socket) {
             FileSystem.remove(socket)
         }
@@ -199,9 +216,10 @@ public final class EmbeddedServer: Sendable {
                 operation: operation)
         }
         guard unsafe access(directory, W_OK | X_OK) == 0 else {
+            let error = errno
             let owner = FileSystem.status(directory).flatMap { ServerUser.with(uid: $0.owner)?.name }
             throw PostgreSQLError(
-                message: "cannot write into \(directory): \(FileSystem.text(ofError: errno))",
+                message: "cannot write into \(directory): \(FileSystem.text(ofError: error))",
                 hint: owner.map { "it belongs to \($0): run as that user or as root, or choose another one" }
                     ?? "choose a directory that this user can write", operation: operation)
         }
@@ -260,9 +278,10 @@ public final class EmbeddedServer: Sendable {
         let fresh = directory + "/data.new"
         FileSystem.remove(fresh)
         guard unsafe mkdir(fresh, 0o700) == 0 else {
+            let error = errno
             throw PostgreSQLError(
-                message: "cannot make \(fresh): \(FileSystem.text(ofError: errno))",
-                hint: errno == ENOSPC ? diskHint : nil, operation: operation)
+                message: "cannot make \(fresh): \(FileSystem.text(ofError: error))",
+                hint: error == ENOSPC ? diskHint : nil, operation: operation)
         }
         try give(fresh, user, operation)
         let made = try ChildProcess.run(
@@ -335,7 +354,13 @@ public final class EmbeddedServer: Sendable {
                 reason = "\(user.name) cannot reach \(parent)"
                 continue
             }
-            try write(made + "\n", to: note, operation)
+            do throws(PostgreSQLError) {
+                try write(made + "\n", to: note, operation)
+            } catch {
+                FileSystem.remove(made)
+                FileSystem.remove(note)
+                throw error
+            }
             return made
         }
         throw PostgreSQLError(
