@@ -9,7 +9,8 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Settings in YAML.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("embedded:DIR for a private PostgreSQL, or postgres://….", valueName: "location"))
+    @Option(
+        help: ArgumentHelp("embedded:DIR for a private PostgreSQL, or postgres://….", valueName: "location"))
     var database: String?
 
     @Option(help: ArgumentHelp("Folder of the aggregator's own files.", valueName: "dir"))
@@ -34,7 +35,8 @@ struct DatabaseOptions: ParsableArguments {
     static func logger(_ configuration: AggregatorConfiguration) throws -> Logger {
         let level = configuration[.logLevel] ?? "info"
         guard let known = Logger.Level(rawValue: level) else {
-            throw ValidationError("log level `\(level)` is none of trace, debug, info, notice, warning, error, critical")
+            throw ValidationError(
+                "log level `\(level)` is none of trace, debug, info, notice, warning, error, critical")
         }
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "aggregator")

@@ -42,8 +42,8 @@ struct RunCommand: ParsableCommand {
             try? database.close()
             throw error
         }
-        print("listening on \(aggregator.address)")
-        try? FileHandle.standardOutput.synchronize()
+        // Not `print`: whoever started us with a pipe waits for this line.
+        FileHandle.standardOutput.write(Data("listening on \(aggregator.address)\n".utf8))
         stopping.wait()
         logger.info("stopping")
         aggregator.stop()
