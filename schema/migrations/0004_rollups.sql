@@ -202,7 +202,7 @@ CREATE TABLE peerscope.addr_announcement (
     first_out_at timestamptz,
     PRIMARY KEY (node_id, network, addr, port, announced_at, class)
 );
-CREATE INDEX addr_announcement_key ON peerscope.addr_announcement (network, addr, port, first_seen);
+CREATE INDEX addr_announcement_key ON peerscope.addr_announcement (addr, port, network, first_seen);
 CREATE INDEX addr_announcement_first_seen ON peerscope.addr_announcement (first_seen);
 COMMENT ON TABLE peerscope.addr_announcement IS
     'An address with its nTime as one node saw it, per class.';
@@ -232,7 +232,7 @@ CREATE TABLE peerscope.addr_sighting (
     count      bigint NOT NULL DEFAULT 1,
     PRIMARY KEY (node_id, network, addr, port)
 );
-CREATE INDEX addr_sighting_key ON peerscope.addr_sighting (network, addr, port);
+CREATE INDEX addr_sighting_key ON peerscope.addr_sighting (addr, port, network);
 COMMENT ON TABLE peerscope.addr_sighting IS
     'Every address a node has ever been told, in any class, apart from what a flood pushes beyond Core''s token bucket.';
 COMMENT ON COLUMN peerscope.addr_sighting.node_id IS 'The node.';
@@ -252,6 +252,7 @@ CREATE TABLE peerscope.message_minute (
     conn_type text NOT NULL,
     messages  bigint NOT NULL DEFAULT 0,
     bytes     bigint NOT NULL DEFAULT 0,
+    truncated bigint DEFAULT 0,
     PRIMARY KEY (node_id, minute, run_id, inbound, msg_type, conn_type)
 );
 COMMENT ON TABLE peerscope.message_minute IS
@@ -264,3 +265,4 @@ COMMENT ON COLUMN peerscope.message_minute.msg_type IS 'Type; unknown ones as *o
 COMMENT ON COLUMN peerscope.message_minute.conn_type IS 'Connection type.';
 COMMENT ON COLUMN peerscope.message_minute.messages IS 'Messages.';
 COMMENT ON COLUMN peerscope.message_minute.bytes IS 'Payload bytes.';
+COMMENT ON COLUMN peerscope.message_minute.truncated IS 'Messages whose decoding ended at the captured bytes: decode_status truncated.';
