@@ -45,6 +45,13 @@ struct DatabaseOptions: ParsableArguments {
     }
 }
 
+/// Ends with status 64 where the command line is at fault, and with 1 otherwise.
+func checkingUsage<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as AggregatorError where error.isUsage {
+        throw ValidationError(error.description)
+    }
+}
+
 /// The database a command works with; an embedded server lives as long as this does.
 struct OpenDatabase {
     let conninfo: String
@@ -56,7 +63,8 @@ struct OpenDatabase {
         guard let text = configuration[.database] else {
             throw AggregatorError(
                 "no database is named",
-                hint: "--database embedded:DIR for a private one, or --database postgres://…")
+                hint: "--database embedded:DIR for a private one, or --database postgres://…",
+                isUsage: true)
         }
         switch try DatabaseLocation(text) {
         case .embedded(let directory):

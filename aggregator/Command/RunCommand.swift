@@ -22,7 +22,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Address entries beyond Core's rate limit that are kept, per node and day.")
     var addrBudget: String?
 
-    func run() throws {
+    func run() throws { try checkingUsage(start) }
+
+    private func start() throws {
         var configuration = try options.configuration()
         configuration.set(.listen, listen, source: "--listen")
         configuration.set(.writers, writers, source: "--writers")

@@ -87,7 +87,8 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         guard let given = values[key] else { return fallback }
         guard let value = read(given.text) else {
             throw AggregatorError(
-                "\(given.source): `\(key.rawValue)` is \(expected), not `\(given.text)`")
+                "\(given.source): `\(key.rawValue)` is \(expected), not `\(given.text)`",
+                isUsage: given.source.hasPrefix("--"))
         }
         return value
     }

@@ -72,9 +72,8 @@ extension Tracepoint {
 
 /// Times of rows.
 enum Timestamp {
-    /// Microseconds since 1970 of a record, rounded down.
+    /// Microseconds since 1970 of a record, rounded down; nothing lies before 1970.
     static func micros(_ header: BatchHeader, _ monotonic: UInt64) -> Int64 {
-        let nanos = header.realtime(at: monotonic)
-        return (nanos &- (nanos < 0 ? 999 : 0)) / 1000
+        max(0, header.realtime(at: monotonic)) / 1000
     }
 }
