@@ -131,6 +131,10 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
+        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
+            swiftSettings: strict),
         .testTarget(
             name: "AggregatorCoreTests",
             dependencies: [
@@ -139,5 +143,8 @@ let package = Package(
                 log,
             ],
             swiftSettings: strict),
+
+        .testTarget(
+            name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
     ]
 )

@@ -18,7 +18,7 @@ public struct BatchHeader: Sendable, Equatable {
     public let streamID: UInt64
     /// The first sequence number covered, at least 1.
     public let firstSequence: UInt64
-    /// The last sequence number covered, at most 2⁶³−1.
+    /// The last sequence number covered, at most 2⁶³−2.
     public let lastSequence: UInt64
     /// Records inside: one per sequence number, or none in a gap batch.
     public let count: Int
@@ -110,9 +110,9 @@ public struct BatchHeader: Sendable, Equatable {
         guard (1...largest).contains(streamID) else {
             throw .badHeader(rule: "a stream_id of 63 bits, not 0")
         }
-        guard firstSequence >= 1, firstSequence <= lastSequence, lastSequence <= largest else {
+        guard firstSequence >= 1, firstSequence <= lastSequence, lastSequence < largest else {
             throw .badHeader(
-                rule: "1 ≤ first_seq ≤ last_seq < 2⁶³, found \(firstSequence) and \(lastSequence)")
+                rule: "1 ≤ first_seq ≤ last_seq < 2⁶³−1, found \(firstSequence) and \(lastSequence)")
         }
         let records = kind == .gap ? 0 : lastSequence - firstSequence + 1
         guard UInt64(count) == records else {

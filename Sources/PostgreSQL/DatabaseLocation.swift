@@ -144,13 +144,15 @@ public struct OpenDatabase: Sendable {
 extension DatabaseLocation {
     /// Starts the private server if the location is embedded and it is down; does nothing for others.
     public func open(
-        lifetime: EmbeddedServer.Lifetime = .owner, report: (String) -> Void = { _ in }
+        lifetime: EmbeddedServer.Lifetime = .owner, makesMissing: Bool = true,
+        report: (String) -> Void = { _ in }
     ) throws(PostgreSQLError) -> OpenDatabase {
         switch self {
         case .server(let conninfo):
             return OpenDatabase(conninfo: conninfo, server: nil)
         case .embedded(let directory):
-            let server = try EmbeddedServer.start(directory: directory, lifetime: lifetime, report: report)
+            let server = try EmbeddedServer.start(
+                directory: directory, lifetime: lifetime, makesMissing: makesMissing, report: report)
             return OpenDatabase(conninfo: server.conninfo, server: server)
         }
     }

@@ -20,4 +20,11 @@ public struct QueryResult: Sendable, Equatable {
         guard let column = index(of: name), rows.indices.contains(row) else { return nil }
         return rows[row][column]
     }
+
+    /// The same columns with only the rows of these numbers.
+    public func keeping(_ numbers: [Int]) -> QueryResult {
+        QueryResult(
+            columns: columns, columnTypes: columnTypes, rows: numbers.map { rows[$0] },
+            affectedRows: numbers.count)
+    }
 }

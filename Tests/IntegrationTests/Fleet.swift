@@ -61,14 +61,20 @@ final class Fleet {
             "peerscope-aggregator",
             [
                 "run", "--database", database, "--listen", "127.0.0.1:\(port)", "--payloads", "all", "--data-dir",
-                folder + "/aggregator", "--schema", Checkout.path("schema"),
-            ], log: log("aggregator"))
+                folder + "/aggregator",
+            ], log: log("aggregator"), environment: ["PEERSCOPE_SCHEMA": Checkout.path("schema")])
         aggregator = program
         try program.awaitText("listening", seconds: 120)
         guard let match = program.text.firstMatch(of: /127\.0\.0\.1:(\d+)/), let found = Int(match.1) else {
             throw FleetFailure("no port in: \(program.text)")
         }
         port = found
+    }
+
+    /// How psql and others reach the embedded server while the aggregator runs.
+    func connection() throws -> String {
+        let socket = try String(contentsOfFile: folder + "/db/socket", encoding: .utf8)
+        return "host=\(socket.trimmingCharacters(in: .whitespacesAndNewlines)) user=peerscope dbname=peerscope"
     }
 
     var database: String { "embedded:\(folder)/db" }

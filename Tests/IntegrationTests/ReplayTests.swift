@@ -5,6 +5,8 @@ import Testing
 /// the stand-in nodes wrote down and with a computation in another language.
 @Suite("A fleet of stand-in nodes", .serialized, .enabled(if: Checkout.canUseEBPF, "eBPF needs root"))
 struct ReplayTests {
+    /// Times of a replay differ by what clocks and scheduling add; nothing else may.
+    static let replayed = ["--tolerance-ms", "2", "--within", "99"]
     static let six = [["n1", "n2"], ["n3", "n4"], ["n5", "n6"]]
 
     /// Every event the nodes fired while somebody was attached is a row, for every tracepoint.
@@ -65,7 +67,7 @@ struct ReplayTests {
         #expect(errors.count > 7000)
         #expect(percentile(errors, 0.5) < 20_000)
         #expect(percentile(errors, 0.99) < 1_000_000)
-        let comparison = try fleet.compare(["--counters", "--rpc"])
+        let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
     }
 
@@ -80,7 +82,7 @@ struct ReplayTests {
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)
         #expect(try fleet.sql("select count(*) from peerscope.mempool_replaced where new_is_txid is null") == "4")
-        let comparison = try fleet.compare(["--counters", "--rpc"])
+        let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
     }
 
@@ -111,7 +113,7 @@ struct ReplayTests {
         // No duplicates, and order kept.
         #expect(
             try fleet.sql("select count(*) - count(distinct (node_id, seq)) from peerscope.p2p_message") == "0")
-        let comparison = try fleet.compare(["--counters", "--rpc"])
+        let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
     }
 
@@ -169,7 +171,7 @@ struct ReplayTests {
         try fleet.awaitNodes()
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)
-        let comparison = try fleet.compare(["--skew-within-error"])
+        let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
         #expect(try fleet.sql("select coalesce(sum(violations), 0) from peerscope.clock_audit") == "0")
     }

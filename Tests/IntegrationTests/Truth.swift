@@ -71,8 +71,8 @@ extension Fleet {
         return try Program.output(
             "/usr/bin/python3",
             [
-                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "--psql",
-                "\(Checkout.binary("peerscope")) sql --database \(database)",
+                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "-d", try connection(), "--rpc",
+                capture.replacingOccurrences(of: ".jsonl.gz", with: ".oracle.json"),
             ] + arguments)
     }
 }

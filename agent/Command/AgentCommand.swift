@@ -3,7 +3,7 @@ import ArgumentParser
 import Logging
 
 @main
-struct AgentCommand: AsyncParsableCommand {
+struct AgentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "peerscope-agent",
         abstract: "Streams what Bitcoin Core's tracepoints report to a Peerscope aggregator.",
@@ -60,8 +60,8 @@ struct CommonOptions: ParsableArguments {
 }
 
 /// Tells an error in one line and ends with status 1.
-func failing(_ body: () async throws -> Void) async throws {
-    do { try await body() } catch let error as ValidationError { throw error } catch let error as ExitCode { throw error }
+func failing(_ body: () throws -> Void) throws {
+    do { try body() } catch let error as ValidationError { throw error } catch let error as ExitCode { throw error }
     catch {
         StandardError.write("error: \(error)\n")
         throw ExitCode(1)

@@ -1,7 +1,7 @@
 import AgentCore
 import ArgumentParser
 
-struct AttachCommand: AsyncParsableCommand {
+struct AttachCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attach",
         abstract: "Attach the eBPF programs and tell which process is which node (privileged).",
@@ -12,8 +12,8 @@ struct AttachCommand: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    func run() async throws {
-        try await failing {
+    func run() throws {
+        try failing {
             var settings = try common.settings()
             try settings.complete()
             let stop = StopSignal()

@@ -1,7 +1,7 @@
 import AgentCore
 import ArgumentParser
 
-struct ProbesCommand: AsyncParsableCommand {
+struct ProbesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probes",
         abstract: "List the tracepoints of a binary and what Peerscope makes of each.")
@@ -9,7 +9,7 @@ struct ProbesCommand: AsyncParsableCommand {
     @Argument(help: "Path of a bitcoind, bitcoin-node or any other binary with USDT probes.")
     var binary: String
 
-    func run() async throws {
-        try await failing { print(try ProbesReport(binary: binary).text, terminator: "") }
+    func run() throws {
+        try failing { print(try ProbesReport(binary: binary).text, terminator: "") }
     }
 }

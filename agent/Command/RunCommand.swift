@@ -2,7 +2,7 @@ import AgentCore
 import ArgumentParser
 import Glibc
 
-struct RunCommand: AsyncParsableCommand {
+struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Read the captured events, spool them and send them to the aggregator (unprivileged).",
@@ -24,15 +24,15 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --capture: UTC of the capture's first event, in seconds since 1970. (default: now)",
+            "With --capture: UTC of the capture's first event, in seconds since 1970. (default: so that it ends now)",
             valueName: "seconds"))
     var captureStart: Int64?
 
     @Flag(help: "With --capture: stop when everything is committed at the aggregator.")
     var exitWhenDone = false
 
-    func run() async throws {
-        try await failing {
+    func run() throws {
+        try failing {
             var settings = try common.settings()
             let environment = AgentEnvironment()
             if let aggregator = aggregator ?? environment["AGGREGATOR"] { settings.aggregator = aggregator }

@@ -49,10 +49,11 @@ public struct AgentRun {
         capture path: String, startingAt start: Int64?, exitWhenDone: Bool, until stop: StopSignal
     ) throws {
         log.notice("source: capture file, no eBPF", metadata: ["capture": "\(path)"])
+        let capture = try CaptureSource(path: path)
+        try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
-        let feed = try CaptureFeed(
-            CaptureSource(path: path), configuration: configuration, startingAt: start, log: log)
+        let feed = try CaptureFeed(capture, configuration: configuration, startingAt: start, log: log)
         let uplink = try Uplink(configuration, clock: clock, streams: feed.sources, source: .capture, link: link, log: log)
         let syncing = SpoolSync(feed.sources.map(\.spool), configuration, log: log)
         uplink.start()

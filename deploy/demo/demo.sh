@@ -108,6 +108,7 @@ stop_all() {
     fi
 }
 agents=$(((${#nodes[@]} + nodes_per_agent - 1) / nodes_per_agent))
+export PEERSCOPE_SCHEMA=$PWD/schema
 trap 'status=$?; stop_all; exit $status' EXIT
 trap 'printf "\n"; stop_all; exit 130' INT TERM
 
@@ -126,9 +127,8 @@ await() {
 
 # --- Aggregator and agents -----------------------------------------------------------------------------------
 
-if ((EUID == 0)); then drop=(runuser -u "$user" --); else drop=(); fi
 "$state/bin/peerscope-aggregator" run --database "embedded:$state/db" --listen "127.0.0.1:$port" \
-    --payloads all --data-dir "$state/aggregator" --schema "$PWD/schema" >"$state/log/aggregator.log" 2>&1 &
+    --payloads all --data-dir "$state/aggregator" >"$state/log/aggregator.log" 2>&1 &
 aggregator=$!
 await "$state/log/aggregator.log" "listening" "$aggregator" 60
 
@@ -141,6 +141,8 @@ else
     say "Source: eBPF on stand-in nodes that fire Bitcoin Core's tracepoints as recorded in $capture."
 fi
 
+# The capture ends now; one start for all agents, since they share its clock.
+capture_start=$(python3 -c "import math, time; print(math.floor(time.time() - $seconds))")
 agent_nodes() { printf '%s ' "${nodes[@]:$((($1 - 1) * nodes_per_agent)):$nodes_per_agent}"; }
 
 for ((agent = 1; agent <= agents; agent++)); do
@@ -151,7 +153,7 @@ for ((agent = 1; agent <= agents; agent++)); do
         echo "agent: $name"
         echo "aggregator: 127.0.0.1:$port"
         echo "state: $host/state"
-        [[ $source_kind == ebpf ]] && echo "user: $user"
+        echo "user: $user"
         echo "policy: full"
         echo "snaplen: {default: 4194304}"
         echo "nodes:"
@@ -179,10 +181,8 @@ if [[ $source_kind == ebpf ]]; then
 fi
 for ((agent = 1; agent <= agents; agent++)); do
     extra=()
-    [[ $source_kind == capture ]] && extra=(--capture "$capture" --capture-start "$(($(date +%s) - 1))" --exit-when-done)
-    [[ $source_kind == capture ]] && ((agent > 1)) && extra=(--capture "$capture" --capture-start "$capture_start" --exit-when-done)
-    [[ $source_kind == capture ]] && capture_start=${extra[3]}
-    "${drop[@]}" "$state/bin/peerscope-agent" run --config "$state/host$agent/agent.yaml" "${extra[@]}" \
+    [[ $source_kind == capture ]] && extra=(--capture "$capture" --capture-start "$capture_start" --exit-when-done)
+    "$state/bin/peerscope-agent" run --config "$state/host$agent/agent.yaml" "${extra[@]}" \
         >"$state/log/run$agent.log" 2>&1 &
     streamers+=($!)
 done

@@ -4,7 +4,9 @@ internal import ByteCodec
 enum IPv6Text {
     /// Appends the 16 `bytes` as Bitcoin Core prints them: RFC 5952, without dotted IPv4 at the end.
     static func write(_ bytes: RawSpan, into text: inout ByteWriter) {
-        let groups = InlineArray<8, UInt16> { UInt16(bytes.byte(at: 2 * $0)) << 8 | UInt16(bytes.byte(at: 2 * $0 + 1)) }
+        let groups = InlineArray<8, UInt16> { group in
+            UInt16(bytes.byte(at: 2 * group)) << 8 | UInt16(bytes.byte(at: 2 * group + 1))
+        }
         let gap = longestZeros(groups)
         var index = 0
         while index < 8 {
@@ -64,7 +66,9 @@ enum IPv6Text {
                 index += 1
             }
             if index < end, text.byte(at: index) == UInt8(ascii: ".") {
-                guard filled <= 12, let four = IPv4Text.parse(text.extracting(start..<end)) else { return nil }
+                guard filled <= 12, let four = IPv4Text.parse(text.extracting(start..<end)) else {
+                    return nil
+                }
                 for offset in 0..<4 { bytes[filled + offset] = four[offset] }
                 filled += 4
                 index = end

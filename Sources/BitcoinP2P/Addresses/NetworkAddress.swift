@@ -50,10 +50,12 @@ extension Network {
 }
 
 extension NetworkAddress: Hashable {
+    /// Whether network, address and port are the same.
     public static func == (one: NetworkAddress, other: NetworkAddress) -> Bool {
         one.network == other.network && one.port == other.port && one.bytes.hasSameBytes(as: other.bytes)
     }
 
+    /// Adds network, address and port to `hasher`.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(network)
         hasher.combine(port)

@@ -77,9 +77,10 @@ extension NetworkAddress {
 
     /// What the base32 before `suffix` stands for.
     private static func stem(of host: RawSpan, suffix: String) -> [UInt8]? {
-        
         let count = host.byteCount - suffix.utf8.count
-        guard count > 0, host.extracting(droppingFirst: count).text().lowercased() == suffix else { return nil }
+        guard count > 0, host.extracting(droppingFirst: count).text().lowercased() == suffix else {
+            return nil
+        }
         return Base32.decode(host.extracting(first: count))
     }
 }

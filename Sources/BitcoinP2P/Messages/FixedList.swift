@@ -24,7 +24,8 @@ struct FixedList: ~Escapable {
             delivery = Delivery(declared: declared, delivered: complete, status: status)
         } catch {
             complete = 0
-            delivery = Delivery(declared: error.claimedCount, delivered: 0, status: extent.status(after: error))
+            delivery = Delivery(
+                declared: error.claimedCount, delivered: 0, status: extent.status(after: error))
         }
         self.reader = reader
     }

@@ -41,12 +41,14 @@ public struct Hash256: Sendable, Hashable {
     /// Hex in wire order, as in captures and the database.
     public var wireHex: String { bytes.copied().hex }
 
+    /// Whether all 32 bytes are the same.
     @inlinable
     public static func == (one: Hash256, other: Hash256) -> Bool {
         one.words[0] == other.words[0] && one.words[1] == other.words[1]
             && one.words[2] == other.words[2] && one.words[3] == other.words[3]
     }
 
+    /// Adds the bytes to `hasher`.
     @inlinable
     public func hash(into hasher: inout Hasher) {
         for index in 0..<4 { hasher.combine(words[index]) }

@@ -67,11 +67,18 @@ public final class EmbeddedServer: Sendable {
     /// - Parameters:
     ///   - path: the directory; made if it is missing.
     ///   - lifetime: what ``stop()`` does.
+    ///   - makesMissing: whether a database that is not there is made; else that is an error.
     ///   - report: told in words what takes time.
     public static func start(
-        directory path: String, lifetime: Lifetime = .owner, report: (String) -> Void = { _ in }
+        directory path: String, lifetime: Lifetime = .owner, makesMissing: Bool = true,
+        report: (String) -> Void = { _ in }
     ) throws(PostgreSQLError) -> EmbeddedServer {
         let operation = "starting the embedded PostgreSQL in \(path)"
+        guard makesMissing || FileSystem.status(FileSystem.absolute(path) + "/data") != nil else {
+            throw PostgreSQLError(
+                message: "there is no database in \(FileSystem.absolute(path))",
+                hint: "is the path right? `peerscope-aggregator` makes the database", operation: operation)
+        }
         let directory = try prepared(path, operation)
         let data = directory + "/data"
         let starting = try FileLock(directory + "/start.lock", operation: operation)

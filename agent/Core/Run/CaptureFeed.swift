@@ -20,7 +20,9 @@ final class CaptureFeed {
                 remedy: "configure some of its nodes: \(source.events.keys.sorted().joined(separator: ", "))")
         }
         streams = try names.map { try NodeStream(name: $0, state: configuration.state, bootID: source.identity) }
-        let began = start.map { $0 * 1_000_000_000 } ?? AgentClock().offset() + Int64(AgentClock().monotonic())
+        // Unless told otherwise the capture has just ended.
+        let now = AgentClock().offset() + Int64(AgentClock().monotonic())
+        let began = start.map { $0 * 1_000_000_000 } ?? now - Int64(source.last - source.first)
         let exact = began - Int64(source.first)
         offset = exact - (exact % 1000 + 1000) % 1000
     }

@@ -23,6 +23,8 @@ struct CaptureSource {
     let processes: [String: UInt64]
     /// CLOCK_MONOTONIC of the first event of any node.
     let first: UInt64
+    /// CLOCK_MONOTONIC of the last event of any node.
+    let last: UInt64
     /// Names the capture: from the SHA-256 of its events.
     let identity: BootID
     let epoch: UInt64
@@ -46,6 +48,7 @@ struct CaptureSource {
         self.events = events
         self.processes = processes
         first = events.values.compactMap { $0.first?.monotonic }.min() ?? 0
+        last = events.values.compactMap { $0.last?.monotonic }.max() ?? 0
         let digest = Array(hash.finalize())
         var reader = ByteReader(digest.span.raw)
         identity = try BootID(&reader)

@@ -164,8 +164,9 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
 
     private func scheduleTick(_ context: ChannelHandlerContext) {
         guard let deadline = connection.nextDeadline else { return }
+        // A frame may bring the deadline forward: WELCOME turns half a minute into a heartbeat.
         let now = clock.monotonic()
-        let delay = deadline > now ? Int64(deadline - now) : 0
+        let delay = deadline > now ? min(Int64(deadline - now), 100_000_000) : 0
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: .nanoseconds(max(1_000_000, delay))) {
             let (handler, context) = bound.value

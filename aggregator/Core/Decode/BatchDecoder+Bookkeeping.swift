@@ -55,7 +55,7 @@ extension BatchDecoder {
             ])
     }
 
-    /// A tracepoint was captured without gap; a repetition extends its interval, an end closes it.
+    /// A tracepoint was captured without gap; an end closes its interval, and no repetition opens it again.
     func covered(_ context: EventContext, _ coverage: Coverage, _ header: BatchHeader, _ state: StreamState) {
         guard let tracepoint = Tracepoint(rawValue: coverage.tracepoint) else { return }
         let end = coverage.toMonotonic == 0 ? nil : "\(Timestamp.micros(header, coverage.toMonotonic))"
@@ -64,7 +64,8 @@ extension BatchDecoder {
             """
             INSERT INTO peerscope.capture_interval (node_id, run_id, tracepoint, valid_from, valid_to)
             VALUES ($1, $2, $3, peerscope.at_us($4), peerscope.at_us($5))
-            ON CONFLICT (node_id, run_id, tracepoint, valid_from) DO UPDATE SET valid_to = excluded.valid_to
+            ON CONFLICT (node_id, run_id, tracepoint, valid_from)
+            DO UPDATE SET valid_to = coalesce(peerscope.capture_interval.valid_to, excluded.valid_to)
             """, key + ["\(Timestamp.micros(header, coverage.fromMonotonic))", end])
         guard let end else { return }
         // The same interval may have begun under an earlier clock pair, at a slightly other time.
