@@ -67,7 +67,10 @@ struct BatchSurvey {
 
 extension Tracepoint {
     /// Whether its first argument is a peer.
-    var namesPeer: Bool { arguments.first?.name == "peer_id" }
+    var namesPeer: Bool { Self.peerNames[Int(rawValue)] }
+
+    private static let peerNames =
+        [false] + allCases.map { $0.arguments.first?.name == "peer_id" }
 }
 
 /// Times of rows.
