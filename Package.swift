@@ -139,7 +139,7 @@ let package = Package(
             name: "AggregatorCoreTests",
             dependencies: [
                 "AggregatorCore", "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL",
-                "Tracepoints",
+                "Tracepoints", "peerscope-aggregator",
                 log,
             ],
             swiftSettings: strict),

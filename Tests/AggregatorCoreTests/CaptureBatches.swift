@@ -54,7 +54,9 @@ struct CaptureBatches {
 
     /// The batches of `node`: `size` records each, the last event `now`, a clock pair every ten seconds.
     func batches(of node: String, size: Int = 500, now: Int64) -> [[UInt8]] {
-        guard let last = events.map(\.monotonic).max(), let index = nodes.firstIndex(of: node) else { return [] }
+        guard let last = events.map(\.monotonic).max(), let index = nodes.firstIndex(of: node) else {
+            return []
+        }
         let stream = streamID(of: node)
         let run = stream &* 3 + 1
         var builder = BatchBuilder(node: node, streamID: stream, bootID: Self.boot)

@@ -59,7 +59,8 @@ struct ClockEstimatorTests {
     @Test func theOrderOfSamplesDoesNotMatter() {
         var samples = (0..<40).map { index in
             ClockBound(
-                monotonic: seconds(Int64(index * 7 % 40)), low: -Int64(index) * 1000 - 50, high: Int64(index) * 500 + 70)
+                monotonic: seconds(Int64(index * 7 % 40)), low: -Int64(index) * 1000 - 50,
+                high: Int64(index) * 500 + 70)
         }
         let estimate = ClockEstimator.estimate(samples, from: seconds(5), to: seconds(30))
         samples.reverse()

@@ -19,11 +19,14 @@ final class TestAgent {
         address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let status = unsafe withUnsafePointer(to: address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe connect(descriptor, $0, size) }
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, size)
+            }
         }
         guard status == 0 else { throw Failure(what: "connect: \(errno)") }
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        unsafe setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { _ = Glibc.close(descriptor) }
@@ -32,7 +35,9 @@ final class TestAgent {
         var sent = 0
         while sent < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { run in
-                unsafe Glibc.send(descriptor, run.baseAddress.map { unsafe $0 + sent }, run.count - sent, Int32(MSG_NOSIGNAL))
+                unsafe Glibc.send(
+                    descriptor, run.baseAddress.map { unsafe $0 + sent }, run.count - sent,
+                    Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw Failure(what: "send: \(errno)") }
             sent += count
@@ -58,7 +63,9 @@ final class TestAgent {
                 return (type, bytes)
             }
             var piece = [UInt8](repeating: 0, count: 65536)
-            let count = unsafe piece.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
+            let count = unsafe piece.withUnsafeMutableBytes {
+                unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
+            }
             guard count > 0 else { throw Failure(what: count == 0 ? "closed" : "recv: \(errno)") }
             received += piece[..<count]
         }

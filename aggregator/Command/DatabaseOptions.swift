@@ -9,7 +9,8 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Settings in YAML.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("embedded:DIR for a private PostgreSQL, or postgres://….", valueName: "location"))
+    @Option(
+        help: ArgumentHelp("embedded:DIR for a private PostgreSQL, or postgres://….", valueName: "location"))
     var database: String?
 
     @Option(help: ArgumentHelp("Folder of the aggregator's own files.", valueName: "dir"))
@@ -34,12 +35,20 @@ struct DatabaseOptions: ParsableArguments {
     static func logger(_ configuration: AggregatorConfiguration) throws -> Logger {
         let level = configuration[.logLevel] ?? "info"
         guard let known = Logger.Level(rawValue: level) else {
-            throw ValidationError("log level `\(level)` is none of trace, debug, info, notice, warning, error, critical")
+            throw ValidationError(
+                "log level `\(level)` is none of trace, debug, info, notice, warning, error, critical")
         }
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "aggregator")
         logger.logLevel = known
         return logger
+    }
+}
+
+/// Ends with status 64 where the command line is at fault, and with 1 otherwise.
+func checkingUsage<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as AggregatorError where error.isUsage {
+        throw ValidationError(error.description)
     }
 }
 
@@ -54,7 +63,8 @@ struct OpenDatabase {
         guard let text = configuration[.database] else {
             throw AggregatorError(
                 "no database is named",
-                hint: "--database embedded:DIR for a private one, or --database postgres://…")
+                hint: "--database embedded:DIR for a private one, or --database postgres://…",
+                isUsage: true)
         }
         switch try DatabaseLocation(text) {
         case .embedded(let directory):

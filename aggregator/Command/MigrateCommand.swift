@@ -10,7 +10,9 @@ struct MigrateCommand: ParsableCommand {
 
     @OptionGroup var options: DatabaseOptions
 
-    func run() throws {
+    func run() throws { try checkingUsage(start) }
+
+    private func start() throws {
         let configuration = try options.configuration()
         let logger = try DatabaseOptions.logger(configuration)
         let database = try OpenDatabase(configuration, logger: logger)

@@ -16,7 +16,9 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Spool segments, oldest first.", valueName: "segment"))
     var segments: [String]
 
-    func run() throws {
+    func run() throws { try checkingUsage(start) }
+
+    private func start() throws {
         var configuration = try options.configuration()
         configuration.set(.payloads, payloads, source: "--payloads")
         let logger = try DatabaseOptions.logger(configuration)

@@ -22,7 +22,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Address entries beyond Core's rate limit that are kept, per node and day.")
     var addrBudget: String?
 
-    func run() throws {
+    func run() throws { try checkingUsage(start) }
+
+    private func start() throws {
         var configuration = try options.configuration()
         configuration.set(.listen, listen, source: "--listen")
         configuration.set(.writers, writers, source: "--writers")
@@ -42,8 +44,8 @@ struct RunCommand: ParsableCommand {
             try? database.close()
             throw error
         }
-        print("listening on \(aggregator.address)")
-        fflush(nil)  // a log file or a pipe would wait for a full buffer
+        // Not `print`: whoever started us with a pipe waits for this line.
+        FileHandle.standardOutput.write(Data("listening on \(aggregator.address)\n".utf8))
         stopping.wait()
         logger.info("stopping")
         aggregator.stop()

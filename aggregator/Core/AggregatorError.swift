@@ -5,10 +5,14 @@ public struct AggregatorError: Error, Sendable, CustomStringConvertible {
     /// What to do.
     public let hint: String?
 
+    /// Whether the command line is at fault.
+    public let isUsage: Bool
+
     /// An error with advice.
-    public init(_ message: String, hint: String? = nil) {
+    public init(_ message: String, hint: String? = nil, isUsage: Bool = false) {
         self.message = message
         self.hint = hint
+        self.isUsage = isUsage
     }
 
     /// Both, on two lines.

@@ -60,7 +60,8 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         }
         guard let root else { return }
         guard let mapping = root.mapping else {
-            throw AggregatorError("\(name): expected `key: value` lines", hint: "see peerscope-aggregator run --help")
+            throw AggregatorError(
+                "\(name): expected `key: value` lines", hint: "see peerscope-aggregator run --help")
         }
         for (node, value) in mapping {
             let place = "\(name):\(node.mark?.line ?? 1)"
@@ -79,13 +80,15 @@ public struct AggregatorConfiguration: Sendable, Equatable {
     }
 
     /// The value of `key` as `read` understands it, else an error that says where it was set.
-    func value<Value>(_ key: Key, default fallback: Value, _ expected: String, _ read: (String) -> Value?) throws
+    func value<Value>(_ key: Key, default fallback: Value, _ expected: String, _ read: (String) -> Value?)
+        throws
         -> Value
     {
         guard let given = values[key] else { return fallback }
         guard let value = read(given.text) else {
             throw AggregatorError(
-                "\(given.source): `\(key.rawValue)` is \(expected), not `\(given.text)`")
+                "\(given.source): `\(key.rawValue)` is \(expected), not `\(given.text)`",
+                isUsage: given.source.hasPrefix("--"))
         }
         return value
     }
@@ -125,14 +128,18 @@ extension AggregatorConfiguration {
     /// The settings of an aggregator that uses the database at `conninfo`.
     public func settings(conninfo: String, dataDirectory fallback: String) throws -> Aggregator.Settings {
         var settings = Aggregator.Settings(conninfo: conninfo, dataDirectory: self[.dataDir] ?? fallback)
-        let listen = try value(.listen, default: ("127.0.0.1", 9735), "an address and a port, such as 127.0.0.1:9735") {
+        let listen = try value(
+            .listen, default: ("127.0.0.1", 9735), "an address and a port, such as 127.0.0.1:9735"
+        ) {
             Self.endpoint($0)
         }
         (settings.host, settings.port) = listen
         settings.writers = try value(.writers, default: 2, "a number from 1 to 64") { text in
             Int(text).flatMap { (1...64).contains($0) ? $0 : nil }
         }
-        settings.payloads = try value(.payloads, default: .study, "`all` or `study`") { PayloadPolicy(rawValue: $0) }
+        settings.payloads = try value(.payloads, default: .study, "`all` or `study`") {
+            PayloadPolicy(rawValue: $0)
+        }
         settings.addressBudget = try value(.addrBudget, default: 100_000, "a number of entries") { text in
             Int64(text).flatMap { $0 >= 0 ? $0 : nil }
         }

@@ -55,6 +55,8 @@ public enum SegmentReplay {
         private let pool: WriterPool
         private let origin = ReplayOrigin()
         private var streams: [UInt64: (key: StreamKey, node: String, position: UInt64)] = [:]
+        /// The last number handed to the writers, by stream.
+        private var submittedTo: [UInt64: UInt64] = [:]
         private(set) var submitted = 0
         private(set) var known = 0
         private static let bound = 64 << 20
@@ -62,14 +64,16 @@ public enum SegmentReplay {
         init(_ pool: WriterPool) { self.pool = pool }
 
         var unstored: Int {
-            streams.count { origin.position(of: $0.key) < $0.value.position && $0.value.position > 0 }
+            submittedTo.count { origin.position(of: $0.key) < $0.value }
         }
 
         func feed(_ bytes: [UInt8]) throws -> Int {
             var offset = 0
             while offset < bytes.count {
                 let rest = bytes.span.raw.extracting(offset..<bytes.count)
-                guard let header = try? BatchHeader.read(rest), header.byteCount <= rest.byteCount else { break }
+                guard let header = try? BatchHeader.read(rest), header.byteCount <= rest.byteCount else {
+                    break
+                }
                 let batch = Array(bytes[offset..<offset + header.byteCount])
                 offset += header.byteCount
                 try submit(batch)
@@ -100,6 +104,7 @@ public enum SegmentReplay {
             }
             try post(bytes, stream.key, node)
             submitted += 1
+            submittedTo[header.streamID] = header.lastSequence
             stream.position = header.lastSequence
             streams[header.streamID] = stream
         }

@@ -159,7 +159,8 @@ extension BatchDecoder {
     /// A batch that can never be stored: listed, declared as a gap, its events counted as quarantined.
     func setAside(_ batch: QueuedBatch, first: UInt64, reason: String, path: String?, _ state: StreamState) {
         let header = batch.header
-        quarantine(first, header.lastSequence, "bad_batch", detail: PeerText.escape(reason), path: path, state)
+        quarantine(
+            first, header.lastSequence, "bad_batch", detail: PeerText.escape(reason), path: path, state)
         var lost: Int64 = 0
         if let reader = try? BatchReader(batch.bytes.span.raw) {
             for tally in reader.tallies {

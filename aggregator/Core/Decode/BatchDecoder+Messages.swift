@@ -68,7 +68,7 @@ extension BatchDecoder {
             }
         default: break
         }
-        return message.payload.byteCount < message.size ? .truncated : .ok
+        return type.status(of: message.payload, size: message.size)
     }
 
     /// `version`: who the peer is, or what our node's own clock and name are.

@@ -95,7 +95,8 @@ final class BatchDecoder {
         switch tracepoint {
         case .inboundMessage, .outboundMessage:
             let message = try Message(inbound: tracepoint == .inboundMessage, batch, &body)
-            writeMessage(context, message, unreadable: flags.contains(.payloadUnreadable), &strings, day, state)
+            writeMessage(
+                context, message, unreadable: flags.contains(.payloadUnreadable), &strings, day, state)
         case .inboundConnection, .outboundConnection, .evictedInboundConnection, .closedConnection,
             .misbehavingConnection:
             try writeConnection(tracepoint, context, &body, batch, day, state)

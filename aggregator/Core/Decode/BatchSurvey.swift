@@ -67,14 +67,16 @@ struct BatchSurvey {
 
 extension Tracepoint {
     /// Whether its first argument is a peer.
-    var namesPeer: Bool { arguments.first?.name == "peer_id" }
+    var namesPeer: Bool { Self.peerNames[Int(rawValue)] }
+
+    private static let peerNames =
+        [false] + allCases.map { $0.arguments.first?.name == "peer_id" }
 }
 
 /// Times of rows.
 enum Timestamp {
-    /// Microseconds since 1970 of a record, rounded down.
+    /// Microseconds since 1970 of a record, rounded down; nothing lies before 1970.
     static func micros(_ header: BatchHeader, _ monotonic: UInt64) -> Int64 {
-        let nanos = header.realtime(at: monotonic)
-        return (nanos &- (nanos < 0 ? 999 : 0)) / 1000
+        max(0, header.realtime(at: monotonic)) / 1000
     }
 }

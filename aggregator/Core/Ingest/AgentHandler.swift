@@ -148,7 +148,8 @@ final class AgentHandler: ChannelInboundHandler {
     }
 
     func quarantined(
-        _ context: ChannelHandlerContext, _ streamID: UInt64, _ first: UInt64, _ last: UInt64, _ reason: String
+        _ context: ChannelHandlerContext, _ streamID: UInt64, _ first: UInt64, _ last: UInt64,
+        _ reason: String
     ) {
         let nack = connection.quarantined(streamID: streamID, first: first, last: last, reason: reason)
         if let nack { send(context, nack) }

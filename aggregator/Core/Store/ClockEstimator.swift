@@ -89,7 +89,9 @@ public enum ClockEstimator {
                 monotonic: sample.monotonic, low: max(sample.low, ntp.lowerBound),
                 high: min(sample.high, ntp.upperBound))
         }
-        guard let both = hull(narrowed, over: span) else { return Estimate(hull: exchange, quality: .ntpFault) }
+        guard let both = hull(narrowed, over: span) else {
+            return Estimate(hull: exchange, quality: .ntpFault)
+        }
         return Estimate(hull: both, quality: .ntp)
     }
 
@@ -108,7 +110,9 @@ public enum ClockEstimator {
         let lower = envelope(times, samples.map { -$0.low })
         var checked = [span.lowerBound, span.upperBound]
         checked += times.filter { span.contains($0) }
-        for time in checked where -value(times, lower, at: time) > value(times, upper, at: time) { return nil }
+        for time in checked where -value(times, lower, at: time) > value(times, upper, at: time) {
+            return nil
+        }
         return -maximum(times, lower, over: span)...maximum(times, upper, over: span)
     }
 
@@ -116,10 +120,12 @@ public enum ClockEstimator {
     static func envelope(_ times: [Int64], _ highs: [Int64]) -> [Int64] {
         var envelope = highs
         for index in envelope.indices.dropFirst() {
-            envelope[index] = min(envelope[index], envelope[index - 1] + drift(times[index] - times[index - 1]))
+            envelope[index] = min(
+                envelope[index], envelope[index - 1] + drift(times[index] - times[index - 1]))
         }
         for index in envelope.indices.dropLast().reversed() {
-            envelope[index] = min(envelope[index], envelope[index + 1] + drift(times[index + 1] - times[index]))
+            envelope[index] = min(
+                envelope[index], envelope[index + 1] + drift(times[index + 1] - times[index]))
         }
         return envelope
     }
@@ -144,7 +150,9 @@ public enum ClockEstimator {
     ) -> Int64 {
         var maximum = max(
             value(times, envelope, at: span.lowerBound), value(times, envelope, at: span.upperBound))
-        for index in times.indices where span.contains(times[index]) { maximum = max(maximum, envelope[index]) }
+        for index in times.indices where span.contains(times[index]) {
+            maximum = max(maximum, envelope[index])
+        }
         for index in times.indices.dropLast() {
             let gap = times[index + 1] - times[index]
             // Where the two slopes meet; inside the gap, since the envelope is nowhere steeper than ρ.

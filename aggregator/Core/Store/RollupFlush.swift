@@ -22,7 +22,9 @@ struct RollupFlush {
         stageStates(states)
         stageKeys(rollups)
         let windows = rollups.windows
-        if !windows.isEmpty { try connection.copyBuffer(StagingTable.validationWindow.copyStatement, windows) }
+        if !windows.isEmpty {
+            try connection.copyBuffer(StagingTable.validationWindow.copyStatement, windows)
+        }
         for table in StagingTable.allCases {
             let rows = table == .addrRelayed ? rollups.relayed : staged[table] ?? CopyBuffer()
             if !rows.isEmpty { try connection.copyBuffer(table.copyStatement, rows) }

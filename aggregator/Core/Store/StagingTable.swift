@@ -101,7 +101,8 @@ enum StagingTable: String, CaseIterable {
         case .messageMinute:
             return "messages = t.messages + excluded.messages, bytes = t.bytes + excluded.bytes"
         case .addrAnnouncement:
-            return "copies = t.copies + excluded.copies, last_seen = greatest(t.last_seen, excluded.last_seen)"
+            return
+                "copies = t.copies + excluded.copies, last_seen = greatest(t.last_seen, excluded.last_seen)"
         case .addrSighting:
             return "count = t.count + excluded.count, last_seen = greatest(t.last_seen, excluded.last_seen)"
         case .blockHeader:

@@ -75,7 +75,9 @@ struct ClockReading {
         let (middle, overflow) = node.realMinusMono.subtractingReportingOverflow(aggregator.realMinusMono)
         let (width, tooWide) = nodeError.addingReportingOverflow(aggregatorError)
         let limit = ClockEstimator.largest / 2
-        guard !overflow, !tooWide, middle.magnitude < UInt64(limit), width >= 0, width < limit else { return nil }
+        guard !overflow, !tooWide, middle.magnitude < UInt64(limit), width >= 0, width < limit else {
+            return nil
+        }
         return middle - width...middle + width
     }
 }

@@ -69,7 +69,8 @@ struct StreamLoader {
             """, ["\(state.key.node)", "\(state.key.stream)", "\(run)"])
         for values in found.rows {
             var row = SelectedRow(values)
-            guard let epoch = row.int64(), let tracepoint = row.text().flatMap({ Tracepoint(name: $0) }) else {
+            guard let epoch = row.int64(), let tracepoint = row.text().flatMap({ Tracepoint(name: $0) })
+            else {
                 continue
             }
             state.counts[CountsKey(run: run, epoch: epoch, tracepoint: tracepoint)] = TracepointCounts(
@@ -118,6 +119,7 @@ struct StreamLoader {
             "SELECT opened, refused FROM peerscope.addr_budget WHERE node_id = $1 AND day = $2",
             ["\(state.key.node)", day.iso])
         var row = SelectedRow(found.rows.first ?? [])
-        state.budgets[day] = AddressBudget(opened: row.int64() ?? 0, refused: row.int64() ?? 0, isDirty: false)
+        state.budgets[day] = AddressBudget(
+            opened: row.int64() ?? 0, refused: row.int64() ?? 0, isDirty: false)
     }
 }

@@ -97,7 +97,7 @@ final class WriterLoop {
             let stored = insist("storing batches") { transaction in
                 do {
                     pending = try transaction.store(pending, self.decoder)
-                } catch let error as PostgreSQLError where error.isContentFault {
+                } catch  where Self.blamesContent(error) {
                     self.logger.warning(
                         "rows were refused", metadata: ["error": "\(error)", "batches": "\(pending.count)"])
                     transaction.forget()
@@ -111,6 +111,13 @@ final class WriterLoop {
             for batch in pending { store([batch]) }
             return
         }
+    }
+
+    /// Whether a batch's own content is to blame: bad data, a constraint, two rows of one key in a merge, or
+    /// bytes that cannot be read after all.
+    private static func blamesContent(_ error: any Error) -> Bool {
+        guard let fault = error as? PostgreSQLError else { return error is BatchError }
+        return fault.isDataFault || fault.code?.hasPrefix("21") == true
     }
 
     /// Does `body` again, on a new connection if need be, until it succeeds; gives up only when it is closed.
@@ -153,9 +160,4 @@ final class WriterLoop {
         transaction = made
         return made
     }
-}
-
-extension PostgreSQLError {
-    /// Whether the content of a batch is to blame: bad data, a constraint, or two rows of one key in a merge.
-    var isContentFault: Bool { isDataFault || code?.hasPrefix("21") == true }
 }

@@ -39,7 +39,8 @@ enum HostClock {
     /// `/proc/sys/kernel/random/boot_id`.
     static func bootID() throws -> BootID {
         let path = "/proc/sys/kernel/random/boot_id"
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let id = BootID(text: text) else {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let id = BootID(text: text)
+        else {
             throw AggregatorError("\(path) cannot be read", hint: "is /proc mounted?")
         }
         return id
