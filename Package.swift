@@ -59,7 +59,8 @@ let package = Package(
             name: "Spool", dependencies: ["ByteCodec", "CollectorProtocol", "CPlatform"],
             swiftSettings: strict),
         .target(
-            name: "BPF", dependencies: ["CLibbpf", "CLibelf", "CRecord", "CPlatform", "CaptureProgram", "Tracepoints"],
+            name: "BPF",
+            dependencies: ["CLibbpf", "CLibelf", "CRecord", "CPlatform", "CaptureProgram", "Tracepoints"],
             swiftSettings: strict),
         .target(
             name: "CaptureProgram", path: "agent/CaptureProgram", swiftSettings: strict,
@@ -78,7 +79,8 @@ let package = Package(
         .target(
             name: "AgentCore",
             dependencies: [
-                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
+                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool",
+                "Telemetry", "Tracepoints",
                 crypto, log, yams,
             ] + nio,
             path: "agent/Core", swiftSettings: strict),
@@ -95,7 +97,8 @@ let package = Package(
             ] + nio,
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
+            name: "peerscope-aggregator",
+            dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
             path: "aggregator/Command", swiftSettings: strict),
 
         // The operator's command line, and the stand-in node.
@@ -108,7 +111,8 @@ let package = Package(
             name: "tracepoint-replay", dependencies: ["CProbes", "TracepointReplayCore", argumentParser],
             swiftSettings: strict),
         .executableTarget(
-            name: "tracepoint-replay-v27", dependencies: ["CProbesV27", "TracepointReplayCore", argumentParser],
+            name: "tracepoint-replay-v27",
+            dependencies: ["CProbesV27", "TracepointReplayCore", argumentParser],
             swiftSettings: strict),
         .testTarget(
             name: "TracepointReplayTests",
@@ -119,15 +123,20 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay", "tracepoint-replay-v27",
+                "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay",
+                "tracepoint-replay-v27",
             ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
         .testTarget(
-            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"], swiftSettings: strict),
+            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"],
+            swiftSettings: strict),
         .testTarget(
             name: "AgentCoreTests",
-            dependencies: ["AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool", "Tracepoints"],
+            dependencies: [
+                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool",
+                "Tracepoints",
+            ],
             swiftSettings: strict),
 
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
@@ -146,6 +155,8 @@ let package = Package(
 
         .testTarget(
             name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
-        .testTarget(name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser], swiftSettings: strict),
+        .testTarget(
+            name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser],
+            swiftSettings: strict),
     ]
 )

@@ -1,5 +1,5 @@
-public import CRecord
 internal import CLibbpf
+public import CRecord
 
 /// The maps that attacher and streamer share through the BPF file system.
 public struct CaptureMaps: Sendable {

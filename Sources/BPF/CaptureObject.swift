@@ -32,7 +32,9 @@ public final class CaptureObject {
             unsafe options.pin_root_path = root
             return unsafe "capture".withCString { name in
                 unsafe options.object_name = name
-                return unsafe image.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
+                return unsafe image.withUnsafeBytes {
+                    unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options)
+                }
             }
         }
         guard let object = unsafe opened else {
@@ -48,7 +50,8 @@ public final class CaptureObject {
             unsafe bpf_object__close(object)
             throw detail.isEmpty
                 ? error
-                : BPFError(doing: error.doing, reason: error.reason + " (libbpf: \(detail))", remedy: error.remedy)
+                : BPFError(
+                    doing: error.doing, reason: error.reason + " (libbpf: \(detail))", remedy: error.remedy)
         }
         unsafe self.object = object
         freeSlots = PinnedQueue(

@@ -7,7 +7,9 @@ enum LibbpfLog {
 
     static func install() {
         unsafe _ = libbpf_set_print { level, format, arguments in
-            guard level == LIBBPF_WARN, let format = unsafe format, let arguments = unsafe arguments else { return 0 }
+            guard level == LIBBPF_WARN, let format = unsafe format, let arguments = unsafe arguments else {
+                return 0
+            }
             unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
                 guard let base = buffer.baseAddress else { return }
                 unsafe vsnprintf(base, buffer.count, format, arguments)

@@ -30,7 +30,8 @@ public final class PinnedMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: @unc
     public func value(_ key: Key) -> Value? {
         unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { buffer in
             var key = key
-            guard let base = buffer.baseAddress, unsafe bpf_map_lookup_elem(descriptor, &key, base) == 0 else {
+            guard let base = buffer.baseAddress, unsafe bpf_map_lookup_elem(descriptor, &key, base) == 0
+            else {
                 return nil
             }
             return unsafe base.pointee
@@ -69,7 +70,8 @@ public final class PinnedMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: @unc
         guard processors > 0 else { return }
         unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: processors) { buffer in
             var key = key
-            guard let base = buffer.baseAddress, unsafe bpf_map_lookup_elem(descriptor, &key, base) == 0 else {
+            guard let base = buffer.baseAddress, unsafe bpf_map_lookup_elem(descriptor, &key, base) == 0
+            else {
                 return
             }
             for index in 0..<processors { unsafe body(base[index]) }

@@ -1,6 +1,6 @@
-internal import CRecord
 internal import CLibbpf
 internal import CPlatform
+internal import CRecord
 import Glibc
 
 /// Reads a BPF ring buffer and says itself when the kernel may reuse what was read.

@@ -80,7 +80,9 @@ public struct TracepointNotes: Sendable {
 
     private static func site(_ description: UnsafeRawBufferPointer) -> ProbeSite? {
         guard description.count > 27 else { return nil }
-        let word = { (index: Int) in unsafe description.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) }
+        let word = { (index: Int) in
+            unsafe description.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)
+        }
         let texts = unsafe description.dropFirst(24).split(separator: 0, omittingEmptySubsequences: false)
         guard unsafe texts.count >= 3 else { return nil }
         let text = { (index: Int) in unsafe String(decoding: texts[index], as: UTF8.self) }
@@ -106,13 +108,17 @@ public struct TracepointNotes: Sendable {
             return .unknownLayout("\(first.operands.count) arguments, where \(known) are known")
         }
         if let operand = mine.flatMap(\.operands).first(where: { $0.contains(",") }) {
-            return .unknownLayout("operand \(operand) has a scaled index, which libbpf before 1.7 cannot read")
+            return .unknownLayout(
+                "operand \(operand) has a scaled index, which libbpf before 1.7 cannot read")
         }
         var layout: TracepointLayout = []
         if first.operands.count < known { layout.insert(.optionalAbsent) }
         // v23 and v24 measured in microseconds, and had no mempool tracepoints yet.
-        if tracepoint == .blockConnected, sites(of: .mempoolAdded).isEmpty { layout.insert(.durationInMicroseconds) }
-        return .supported(sites: mine.count, arguments: first.operands.count, semaphore: first.semaphore != 0, layout)
+        if tracepoint == .blockConnected, sites(of: .mempoolAdded).isEmpty {
+            layout.insert(.durationInMicroseconds)
+        }
+        return .supported(
+            sites: mine.count, arguments: first.operands.count, semaphore: first.semaphore != 0, layout)
     }
 }
 

@@ -53,7 +53,9 @@ public struct ByteReader: ~Escapable {
     public mutating func u8() throws(ByteCodecError) -> UInt8 { try load(UInt8.self) }
     /// The next 16-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u16() throws(ByteCodecError) -> UInt16 { UInt16(littleEndian: try load(UInt16.self)) }
+    public mutating func u16() throws(ByteCodecError) -> UInt16 {
+        UInt16(littleEndian: try load(UInt16.self))
+    }
     /// The next 16-bit unsigned integer in network order.
     @inlinable @_lifetime(self: copy self)
     public mutating func u16BigEndian() throws(ByteCodecError) -> UInt16 {
@@ -61,7 +63,9 @@ public struct ByteReader: ~Escapable {
     }
     /// The next 32-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u32() throws(ByteCodecError) -> UInt32 { UInt32(littleEndian: try load(UInt32.self)) }
+    public mutating func u32() throws(ByteCodecError) -> UInt32 {
+        UInt32(littleEndian: try load(UInt32.self))
+    }
     /// The next 32-bit unsigned integer in network order.
     @inlinable @_lifetime(self: copy self)
     public mutating func u32BigEndian() throws(ByteCodecError) -> UInt32 {
@@ -69,7 +73,9 @@ public struct ByteReader: ~Escapable {
     }
     /// The next 64-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u64() throws(ByteCodecError) -> UInt64 { UInt64(littleEndian: try load(UInt64.self)) }
+    public mutating func u64() throws(ByteCodecError) -> UInt64 {
+        UInt64(littleEndian: try load(UInt64.self))
+    }
     /// The next 32-bit signed integer.
     @inlinable @_lifetime(self: copy self)
     public mutating func i32() throws(ByteCodecError) -> Int32 { Int32(littleEndian: try load(Int32.self)) }

@@ -19,7 +19,8 @@ enum GapSegment {
         }
         guard let template, let first = segments.first?.first, let last = segments.last?.last else {
             throw SpoolError(
-                doing: "dropping a segment", path: segments.first?.file.path ?? "", reason: "it holds no whole batch")
+                doing: "dropping a segment", path: segments.first?.file.path ?? "",
+                reason: "it holds no whole batch")
         }
         let tallies = lost.sorted { ($0.key.run, $0.key.tracepoint) < ($1.key.run, $1.key.tracepoint) }
             .map { Tally(run: $0.key.run, tracepoint: $0.key.tracepoint, delta: $0.value, cumulative: 0) }

@@ -49,7 +49,8 @@ final class SegmentFile: Sendable {
             let from = written
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe pwrite(
-                    descriptor, buffer.baseAddress.map { unsafe $0 + from }, buffer.count - from, off_t(offset + from))
+                    descriptor, buffer.baseAddress.map { unsafe $0 + from }, buffer.count - from,
+                    off_t(offset + from))
             }
             if count < 0 {
                 if errno == EINTR { continue }
@@ -67,7 +68,8 @@ final class SegmentFile: Sendable {
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
                 let got = unsafe pread(
-                    descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled, off_t(offset + filled))
+                    descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled,
+                    off_t(offset + filled))
                 if got < 0, errno == EINTR { continue }
                 if got < 0 { failure = errno }
                 if got <= 0 { break }

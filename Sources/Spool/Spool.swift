@@ -135,7 +135,9 @@ public final class Spool: Sendable {
                     remedy: "the state folder belongs to another stream: move it away")
             }
             let bytes = try file.read(at: entry.offset, count: entry.length)
-            if let header = Recovery.verified(bytes.span.raw) { return .batch(Batch(header: header, bytes: bytes)) }
+            if let header = Recovery.verified(bytes.span.raw) {
+                return .batch(Batch(header: header, bytes: bytes))
+            }
             state.withLock { state in
                 for index in state.segments.indices {
                     state.segments[index].entries.removeAll { $0.first == entry.first }
@@ -203,7 +205,9 @@ public final class Spool: Sendable {
                 Segment(
                     file: file,
                     entries: [
-                        Entry(first: header.firstSequence, last: header.lastSequence, offset: 0, length: bytes.count)
+                        Entry(
+                            first: header.firstSequence, last: header.lastSequence, offset: 0,
+                            length: bytes.count)
                     ], size: bytes.count), at: 0)
         }
         return before - bytes.count

@@ -1,4 +1,5 @@
 import CaptureFormat
+
 /// Collects the arguments of events: integers as words, and the bytes that pointers point to.
 struct ArgumentBuilder {
     /// A word per argument: the integer itself, or for ``pointers`` the place in ``bytes``.

@@ -1,4 +1,5 @@
 import CaptureFormat
+
 /// One node's events out of a capture, in the order of their time, with everything that firing them needs.
 struct Capture {
     /// An event: which tracepoint, when it was recorded, on which line, and where its arguments begin.
@@ -29,7 +30,8 @@ struct Capture {
             }
         }
         guard !capture.nodes.isEmpty else {
-            throw CaptureError("the capture \(path) has no events", advice: "give a capture with at least one")
+            throw CaptureError(
+                "the capture \(path) has no events", advice: "give a capture with at least one")
         }
         guard !capture.events.isEmpty else {
             let known = capture.nodes.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) events)" }

@@ -69,9 +69,12 @@ struct AgentConfigurationTests {
 
     @Test("reads nodes from --node")
     func argument() throws {
-        let node = try AgentConfiguration.Node(argument: "name=n1,binary=/usr/bin/bitcoind,pid_file=/run/b.pid")
+        let node = try AgentConfiguration.Node(
+            argument: "name=n1,binary=/usr/bin/bitcoind,pid_file=/run/b.pid")
         #expect(node == .init(name: "n1", binary: "/usr/bin/bitcoind", match: .pidFile("/run/b.pid")))
         #expect(throws: AgentError.self) { try AgentConfiguration.Node(argument: "name=n1") }
-        #expect(throws: AgentError.self) { try AgentConfiguration.Node(argument: "name=n1,binary=/b,pidfile=/x") }
+        #expect(throws: AgentError.self) {
+            try AgentConfiguration.Node(argument: "name=n1,binary=/b,pidfile=/x")
+        }
     }
 }

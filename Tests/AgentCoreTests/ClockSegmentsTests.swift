@@ -26,7 +26,9 @@ struct ClockSegmentsTests {
         #expect(segments.baseRealtime - Int64(segments.baseMonotonic) == utc)
     }
 
-    @Test("end at a step, forward or back", arguments: [3_600_000_000_000, -3_600_000_000_000, 250_000_000, -1_000_001])
+    @Test(
+        "end at a step, forward or back",
+        arguments: [3_600_000_000_000, -3_600_000_000_000, 250_000_000, -1_000_001])
     func step(_ size: Int64) {
         var segments = ClockSegments(after: 0)
         _ = segments.advance(monotonic: second, offset: utc)

@@ -4,7 +4,9 @@ import Tracepoints
 
 @Suite("The record layout in C and the catalogue in Swift")
 struct RecordLayoutTests {
-    @Test("put every hash, string and payload of every tracepoint in the same place", arguments: Tracepoint.allCases)
+    @Test(
+        "put every hash, string and payload of every tracepoint in the same place",
+        arguments: Tracepoint.allCases)
     func areas(_ tracepoint: Tracepoint) {
         var offset = MemoryLayout<ps_record>.size
         var hashes: UInt32 = 0

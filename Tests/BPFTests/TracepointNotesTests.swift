@@ -10,7 +10,9 @@ struct TracepointNotesTests {
 
     static func productFolder() -> URL {
         var folder = URL(filePath: #filePath)
-        while folder.pathComponents.count > 1, !FileManager.default.fileExists(atPath: folder.appending(path: "Package.swift").path()) {
+        while folder.pathComponents.count > 1,
+            !FileManager.default.fileExists(atPath: folder.appending(path: "Package.swift").path())
+        {
             folder.deleteLastPathComponent()
         }
         return folder.appending(path: ".build/debug")
@@ -20,7 +22,10 @@ struct TracepointNotesTests {
     func current() throws {
         let notes = try TracepointNotes(path: Self.product("tracepoint-replay"))
         for tracepoint in Tracepoint.allCases {
-            guard case .supported(let sites, let arguments, let semaphore, let layout) = notes.support(tracepoint) else {
+            guard
+                case .supported(let sites, let arguments, let semaphore, let layout) = notes.support(
+                    tracepoint)
+            else {
                 Issue.record("\(tracepoint.name) is not supported")
                 continue
             }
@@ -53,7 +58,8 @@ struct TracepointNotesTests {
             provider: "validation", name: "block_connected", address: 1, semaphore: 0,
             operands: ["8@%rdi", "-4@%esi", "8@%rdx", "-4@%ecx", "8@%r8", "8@%r9"])
         let added = ProbeSite(
-            provider: "mempool", name: "added", address: 2, semaphore: 0, operands: ["8@%rdi", "8@%rsi", "-8@%rdx"])
+            provider: "mempool", name: "added", address: 2, semaphore: 0,
+            operands: ["8@%rdi", "8@%rsi", "-8@%rdx"])
         let old = TracepointNotes(sites: [block])
         let new = TracepointNotes(sites: [block, added])
         if case .supported(_, _, _, let layout) = old.support(.blockConnected) {
@@ -70,9 +76,11 @@ struct TracepointNotesTests {
 
     @Test("refuse a layout nobody knows, and an operand libbpf cannot read")
     func unknown() {
-        let short = ProbeSite(provider: "mempool", name: "added", address: 2, semaphore: 0, operands: ["8@%rdi"])
+        let short = ProbeSite(
+            provider: "mempool", name: "added", address: 2, semaphore: 0, operands: ["8@%rdi"])
         let scaled = ProbeSite(
-            provider: "mempool", name: "rejected", address: 2, semaphore: 0, operands: ["8@8(%rax,%rbx,4)", "8@%rsi"])
+            provider: "mempool", name: "rejected", address: 2, semaphore: 0,
+            operands: ["8@8(%rax,%rbx,4)", "8@%rsi"])
         let notes = TracepointNotes(sites: [short, scaled])
         for tracepoint in [Tracepoint.mempoolAdded, .mempoolRejected] {
             guard case .unknownLayout = notes.support(tracepoint) else {

@@ -12,7 +12,8 @@ struct CaptureSourceTests {
                 try Program(
                     "peerscope-agent",
                     [
-                        "run", "--config", host.configuration, "--capture", fleet.capture, "--capture-start", "\(start)",
+                        "run", "--config", host.configuration, "--capture", fleet.capture, "--capture-start",
+                        "\(start)",
                         "--exit-when-done",
                     ], log: host.folder + "/run.log"))
         }
@@ -23,7 +24,10 @@ struct CaptureSourceTests {
 
     @Test(
         "gives exactly what an independent computation gives",
-        arguments: [("regtest6", [["n1", "n2"], ["n3", "n4"], ["n5", "n6"]]), ("addrman4", [["n1", "n2", "n3", "n4"]])])
+        arguments: [
+            ("regtest6", [["n1", "n2"], ["n3", "n4"], ["n5", "n6"]]),
+            ("addrman4", [["n1", "n2", "n3", "n4"]]),
+        ])
     func exact(_ capture: String, _ layout: [[String]]) throws {
         let fleet = try Fleet(capture: capture, layout: layout)
         defer { fleet.stop() }

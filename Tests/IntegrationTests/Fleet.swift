@@ -42,9 +42,12 @@ final class Fleet {
         chmod(folder, 0o755)
         for (index, nodes) in layout.enumerated() {
             let host = Host(
-                name: "test-\(UUID().uuidString.prefix(8))", nodes: nodes, folder: folder + "/host\(index + 1)", standin: standin)
-            try FileManager.default.createDirectory(atPath: host.folder + "/nodes", withIntermediateDirectories: true)
-            try FileManager.default.copyItem(atPath: Checkout.binary(standin), toPath: host.folder + "/" + standin)
+                name: "test-\(UUID().uuidString.prefix(8))", nodes: nodes,
+                folder: folder + "/host\(index + 1)", standin: standin)
+            try FileManager.default.createDirectory(
+                atPath: host.folder + "/nodes", withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: Checkout.binary(standin), toPath: host.folder + "/" + standin)
             hosts.append(host)
         }
         try startAggregator()
@@ -60,7 +63,8 @@ final class Fleet {
         let program = try Program(
             "peerscope-aggregator",
             [
-                "run", "--database", database, "--listen", "127.0.0.1:\(port)", "--payloads", "all", "--data-dir",
+                "run", "--database", database, "--listen", "127.0.0.1:\(port)", "--payloads", "all",
+                "--data-dir",
                 folder + "/aggregator",
             ], log: log("aggregator"), environment: ["PEERSCOPE_SCHEMA": Checkout.path("schema")])
         aggregator = program
@@ -74,16 +78,19 @@ final class Fleet {
     /// How psql and others reach the embedded server while the aggregator runs.
     func connection() throws -> String {
         let socket = try String(contentsOfFile: folder + "/db/socket", encoding: .utf8)
-        return "host=\(socket.trimmingCharacters(in: .whitespacesAndNewlines)) user=peerscope dbname=peerscope"
+        return
+            "host=\(socket.trimmingCharacters(in: .whitespacesAndNewlines)) user=peerscope dbname=peerscope"
     }
 
     var database: String { "embedded:\(folder)/db" }
 
     private func configure(_ host: Host) throws {
-        var yaml = "agent: \(host.name)\naggregator: 127.0.0.1:\(port)\nstate: \(host.folder)/state\npolicy: full\n"
+        var yaml =
+            "agent: \(host.name)\naggregator: 127.0.0.1:\(port)\nstate: \(host.folder)/state\npolicy: full\n"
         yaml += "snaplen: {default: 4194304}\nnodes:\n"
         for node in host.nodes {
-            yaml += "  - {name: \(node), binary: \(host.folder)/\(host.standin), pid_file: \(host.folder)/nodes/\(node).pid}\n"
+            yaml +=
+                "  - {name: \(node), binary: \(host.folder)/\(host.standin), pid_file: \(host.folder)/nodes/\(node).pid}\n"
         }
         try Data(yaml.utf8).write(to: URL(filePath: host.configuration))
     }
@@ -122,14 +129,17 @@ final class Fleet {
                 standins[node] = try Program(
                     host.folder + "/" + host.standin,
                     [
-                        capture, "--node", node, "--pid-file", "\(host.folder)/nodes/\(node).pid", "--speed", "\(speed)",
+                        capture, "--node", node, "--pid-file", "\(host.folder)/nodes/\(node).pid", "--speed",
+                        "\(speed)",
                         "--start-at", "\(start)", "--linger", "1", "--record", truth(node), "--summary",
                         "\(folder)/\(node).summary.json",
                     ], log: log(node))
             }
         }
         for host in hosts {
-            for node in host.nodes { try host.attacher?.awaitText("found a node's process node=\"\(node)\"", seconds: lead) }
+            for node in host.nodes {
+                try host.attacher?.awaitText("found a node's process node=\"\(node)\"", seconds: lead)
+            }
         }
     }
 
@@ -146,7 +156,8 @@ final class Fleet {
         while try sql("select count(exited_at) from peerscope.process_run") != "\(nodes)" {
             guard Date() < deadline else {
                 throw FleetFailure(
-                    "not committed within \(seconds) s\n" + hosts.compactMap { $0.streamer?.text }.joined(separator: "\n")
+                    "not committed within \(seconds) s\n"
+                        + hosts.compactMap { $0.streamer?.text }.joined(separator: "\n")
                         + (aggregator?.text ?? ""))
             }
             usleep(100_000)
@@ -160,7 +171,8 @@ final class Fleet {
     /// One query's rows, columns separated by `|`.
     func sql(_ query: String) throws -> String {
         let (status, text) = try Program.output(
-            "peerscope", ["sql", "--database", database, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", query])
+            "peerscope",
+            ["sql", "--database", database, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", query])
         guard status == 0 else { throw FleetFailure("\(query)\n\(text)") }
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }

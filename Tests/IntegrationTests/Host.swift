@@ -4,7 +4,9 @@ import Foundation
 enum Checkout {
     static let root: URL = {
         var folder = URL(filePath: #filePath)
-        while folder.path() != "/", !FileManager.default.fileExists(atPath: folder.appending(path: "Package.swift").path()) {
+        while folder.path() != "/",
+            !FileManager.default.fileExists(atPath: folder.appending(path: "Package.swift").path())
+        {
             folder.deleteLastPathComponent()
         }
         return folder
@@ -49,7 +51,9 @@ final class Program {
         defer { for word in words + settings { free(word) } }
         var pid = pid_t()
         let result = posix_spawn(&pid, path, &actions, nil, &words, &settings)
-        guard result == 0 else { throw FleetFailure("cannot start \(path): \(String(cString: strerror(result)))") }
+        guard result == 0 else {
+            throw FleetFailure("cannot start \(path): \(String(cString: strerror(result)))")
+        }
         self.pid = pid
     }
 
@@ -79,7 +83,9 @@ final class Program {
         let deadline = Date().addingTimeInterval(seconds)
         while !text.contains(wanted) {
             guard isRunning else { throw FleetFailure("ended before \"\(wanted)\":\n\(text)") }
-            guard Date() < deadline else { throw FleetFailure("no \"\(wanted)\" within \(seconds) s:\n\(text)") }
+            guard Date() < deadline else {
+                throw FleetFailure("no \"\(wanted)\" within \(seconds) s:\n\(text)")
+            }
             usleep(20_000)
         }
     }

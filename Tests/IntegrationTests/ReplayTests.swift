@@ -15,7 +15,9 @@ struct ReplayTests {
         for host in fleet.hosts {
             for node in host.nodes {
                 let truth = try Truth(fleet.truth(node))
-                #expect(truth.events.allSatisfy { $0.observed != false }, "\(node) fired events nobody was attached for")
+                #expect(
+                    truth.events.allSatisfy { $0.observed != false },
+                    "\(node) fired events nobody was attached for")
                 #expect(stored[node] == truth.observed, "\(node)")
             }
         }
@@ -41,7 +43,9 @@ struct ReplayTests {
             """
         ).split(separator: "\n").map { $0.split(separator: "|") }
         let events = try Truth(fleet.truth(node)).events.filter { $0.tracepoint.hasSuffix("bound_message") }
-        guard rows.count == events.count else { throw FleetFailure("\(node): \(rows.count) rows, \(events.count) events") }
+        guard rows.count == events.count else {
+            throw FleetFailure("\(node): \(rows.count) rows, \(events.count) events")
+        }
         return zip(rows, events).compactMap { row, event in
             guard let offset = offsets[String(row[0])], let stored = Int64(row[1]) else { return nil }
             return abs((stored - offset) * 1000 - event.monotonic)
@@ -53,7 +57,9 @@ struct ReplayTests {
         return sorted.isEmpty ? .max : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 
-    @Test("stores every event of all twenty tracepoints, at the time it was fired, and the views agree with an independent computation")
+    @Test(
+        "stores every event of all twenty tracepoints, at the time it was fired, and the views agree with an independent computation"
+    )
     func everything() throws {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)
         defer { fleet.stop() }
@@ -71,7 +77,9 @@ struct ReplayTests {
         #expect(comparison.status == 0, "\(comparison.text)")
     }
 
-    @Test("of a patched older Core is stored as well: addrman events, and mempool:replaced with seven arguments")
+    @Test(
+        "of a patched older Core is stored as well: addrman events, and mempool:replaced with seven arguments"
+    )
     func addrman() throws {
         let fleet = try Fleet(
             capture: "addrman4", layout: [["n1", "n2"], ["n3", "n4"]], standin: "tracepoint-replay-v27")
@@ -81,7 +89,8 @@ struct ReplayTests {
         try fleet.awaitNodes()
         try fleet.awaitCommitted()
         try expectEverythingStored(fleet)
-        #expect(try fleet.sql("select count(*) from peerscope.mempool_replaced where new_is_txid is null") == "4")
+        #expect(
+            try fleet.sql("select count(*) from peerscope.mempool_replaced where new_is_txid is null") == "4")
         let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
     }
@@ -112,7 +121,8 @@ struct ReplayTests {
         try expectEverythingStored(fleet)
         // No duplicates, and order kept.
         #expect(
-            try fleet.sql("select count(*) - count(distinct (node_id, seq)) from peerscope.p2p_message") == "0")
+            try fleet.sql("select count(*) - count(distinct (node_id, seq)) from peerscope.p2p_message")
+                == "0")
         let comparison = try fleet.compare(Self.replayed)
         #expect(comparison.status == 0, "\(comparison.text)")
     }
@@ -156,7 +166,9 @@ struct ReplayTests {
                     }
             }
             let rows = stored["n1"]?[tracepoint] ?? 0
-            #expect(rows <= fired && fired - rows <= inGap, "\(tracepoint): fired \(fired), stored \(rows), declared \(inGap)")
+            #expect(
+                rows <= fired && fired - rows <= inGap,
+                "\(tracepoint): fired \(fired), stored \(rows), declared \(inGap)")
         }
     }
 

@@ -17,7 +17,8 @@ struct Truth {
             let fields = line.split(separator: ",", omittingEmptySubsequences: false)
             guard fields.count >= 3, let monotonic = Int64(fields[0]) else { return nil }
             return Event(
-                monotonic: monotonic, tracepoint: String(fields[1]), observed: fields[2].isEmpty ? nil : fields[2] == "1")
+                monotonic: monotonic, tracepoint: String(fields[1]),
+                observed: fields[2].isEmpty ? nil : fields[2] == "1")
         }
     }
 
@@ -71,7 +72,8 @@ extension Fleet {
         return try Program.output(
             "/usr/bin/python3",
             [
-                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "-d", try connection(), "--rpc",
+                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "-d", try connection(),
+                "--rpc",
                 capture.replacingOccurrences(of: ".jsonl.gz", with: ".oracle.json"),
             ] + arguments)
     }

@@ -14,7 +14,9 @@ struct Workbench {
         folder = FileManager.default.temporaryDirectory.appending(path: "spool-\(UUID())").path()
     }
 
-    func spool(segmentBytes: Int = 1 << 20) throws -> Spool { try Spool(folder: folder, segmentBytes: segmentBytes) }
+    func spool(segmentBytes: Int = 1 << 20) throws -> Spool {
+        try Spool(folder: folder, segmentBytes: segmentBytes)
+    }
 
     /// A sealed batch of `records` events of `size` bytes.
     mutating func batch(records: Int = 3, size: Int = 100) throws -> (BatchHeader, [UInt8]) {

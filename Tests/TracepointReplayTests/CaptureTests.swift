@@ -1,6 +1,6 @@
+import CaptureFormat
 import Testing
 
-import CaptureFormat
 @testable import TracepointReplayCore
 
 @Suite("A capture")

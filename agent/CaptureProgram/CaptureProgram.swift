@@ -7,7 +7,7 @@ public enum CaptureProgram {
         bytes.reserveCapacity(digits.utf8CodeUnitCount / 2)
         var high: UInt8?
         digits.withUTF8Buffer { buffer in
-            for unsafe digit in unsafe buffer {
+            for unsafedigit in unsafe buffer {
                 let value = digit & 0x0f &+ (digit & 0x40 == 0 ? 0 : 9)
                 if let first = high {
                     bytes.append(first << 4 | value)

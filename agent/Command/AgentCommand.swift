@@ -31,19 +31,25 @@ struct CommonOptions: ParsableArguments {
                 + "process of the binary. Repeatable.", valueName: "node"))
     var node: [String] = []
 
-    @Option(help: ArgumentHelp("Folder of the pinned maps. (default: /sys/fs/bpf/peerscope/AGENT)", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Folder of the pinned maps. (default: /sys/fs/bpf/peerscope/AGENT)", valueName: "dir"))
     var pins: String?
 
     @Option(help: ArgumentHelp("The unprivileged user that `run` belongs to.", valueName: "user"))
     var user: String?
 
-    @Option(help: ArgumentHelp("Capture policy: `full` keeps everything; default as documented.", valueName: "policy"))
+    @Option(
+        help: ArgumentHelp(
+            "Capture policy: `full` keeps everything; default as documented.", valueName: "policy"))
     var policy: String?
 
     func settings() throws -> AgentConfiguration {
         var settings = AgentConfiguration()
         let environment = AgentEnvironment()
-        if let file = config ?? environment["CONFIG"] { try AgentConfigurationFile.apply(file, to: &settings) }
+        if let file = config ?? environment["CONFIG"] {
+            try AgentConfigurationFile.apply(file, to: &settings)
+        }
         if let agent = agent ?? environment["AGENT"] { settings.agent = agent }
         if let pins = pins ?? environment["PINS"] { settings.pinFolder = pins }
         if let user = user ?? environment["USER"] { settings.user = user }
@@ -51,7 +57,8 @@ struct CommonOptions: ParsableArguments {
         if !nodes.isEmpty { settings.nodes = try nodes.map(AgentConfiguration.Node.init(argument:)) }
         if let policy = policy ?? environment["POLICY"] {
             guard policy == "full" || policy == "default" else {
-                throw ValidationError("--policy is `full` or `default`; finer settings go into the configuration file")
+                throw ValidationError(
+                    "--policy is `full` or `default`; finer settings go into the configuration file")
             }
             settings.policy = policy == "full" ? .everything : .standard
         }
@@ -61,8 +68,9 @@ struct CommonOptions: ParsableArguments {
 
 /// Tells an error in one line and ends with status 1.
 func failing(_ body: () throws -> Void) throws {
-    do { try body() } catch let error as ValidationError { throw error } catch let error as ExitCode { throw error }
-    catch {
+    do { try body() } catch let error as ValidationError { throw error } catch let error as ExitCode {
+        throw error
+    } catch {
         StandardError.write("error: \(error)\n")
         throw ExitCode(1)
     }

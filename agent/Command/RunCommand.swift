@@ -16,7 +16,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The aggregator. (default: 127.0.0.1:9735)", valueName: "host:port"))
     var aggregator: String?
 
-    @Option(help: ArgumentHelp("Folder of streams and spools. (default: /var/lib/peerscope-agent)", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Folder of streams and spools. (default: /var/lib/peerscope-agent)", valueName: "dir"))
     var state: String?
 
     @Option(help: ArgumentHelp("Take the events from this capture file instead of eBPF.", valueName: "file"))

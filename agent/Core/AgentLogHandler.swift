@@ -20,7 +20,9 @@ public struct AgentLogHandler: LogHandler {
     /// Writes one line.
     public func log(event: LogEvent) {
         var line = Self.time() + " \(event.level) \(event.message)"
-        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key })
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: {
+            $0.key < $1.key
+        })
         where !"\(value)".isEmpty {
             line += " \(key)=\"\(value)\""
         }
@@ -39,7 +41,8 @@ public struct AgentLogHandler: LogHandler {
         }
         let date = unsafe (Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday))
         let time = unsafe (Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec))
-        return "\(date.0)-\(padded(date.1))-\(padded(date.2))T\(padded(time.0)):\(padded(time.1)):\(padded(time.2))."
+        return
+            "\(date.0)-\(padded(date.1))-\(padded(date.2))T\(padded(time.0)):\(padded(time.1)):\(padded(time.2))."
             + "\(padded(now.tv_nsec / 1_000_000, 3))Z"
     }
 }
@@ -50,7 +53,9 @@ public enum StandardError {
     public static func write(_ text: String) {
         var bytes = Array(text.utf8)
         while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             bytes.removeFirst(count)

@@ -22,7 +22,8 @@ public struct AgentRun {
     public func stream(until stop: StopSignal) throws {
         guard !configuration.nodes.isEmpty else {
             throw AgentError(
-                doing: "starting the streamer", reason: "no node is configured", remedy: "add one under `nodes`")
+                doing: "starting the streamer", reason: "no node is configured",
+                remedy: "add one under `nodes`")
         }
         log.notice("source: eBPF", metadata: ["pins": "\(configuration.pinFolder)"])
         try dropPrivileges()
@@ -34,9 +35,12 @@ public struct AgentRun {
         } catch let error where "\(error)".contains("No such file") {
             throw AgentError(
                 doing: "opening the maps in \(configuration.pinFolder)", reason: "there are none",
-                remedy: "start `peerscope-agent attach` with the same configuration first, or feed a capture file with --capture")
+                remedy:
+                    "start `peerscope-agent attach` with the same configuration first, or feed a capture file with --capture"
+            )
         }
-        let uplink = try Uplink(configuration, clock: clock, streams: streamer.sources, source: .ebpf, link: link, log: log)
+        let uplink = try Uplink(
+            configuration, clock: clock, streams: streamer.sources, source: .ebpf, link: link, log: log)
         let syncing = SpoolSync(streamer.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try streamer.run(until: stop)
@@ -54,7 +58,8 @@ public struct AgentRun {
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
         let feed = try CaptureFeed(capture, configuration: configuration, startingAt: start, log: log)
-        let uplink = try Uplink(configuration, clock: clock, streams: feed.sources, source: .capture, link: link, log: log)
+        let uplink = try Uplink(
+            configuration, clock: clock, streams: feed.sources, source: .capture, link: link, log: log)
         let syncing = SpoolSync(feed.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try feed.feed(link, until: stop)

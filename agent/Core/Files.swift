@@ -38,7 +38,8 @@ enum Files {
         close(file)
         guard synced else { throw failure(doing, code) }
         guard unsafe rename(new, path) == 0 else { throw failure(doing) }
-        let folder = unsafe open(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), O_RDONLY | O_CLOEXEC)
+        let folder = unsafe open(
+            String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), O_RDONLY | O_CLOEXEC)
         if folder >= 0 {
             fsync(folder)
             close(folder)
@@ -50,7 +51,9 @@ enum Files {
         var built = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             built += "/" + part
-            guard unsafe mkdir(built, mode) == 0 || errno == EEXIST else { throw failure("making the folder \(built)") }
+            guard unsafe mkdir(built, mode) == 0 || errno == EEXIST else {
+                throw failure("making the folder \(built)")
+            }
         }
     }
 
@@ -72,7 +75,9 @@ enum Files {
         while let entry = unsafe readdir(directory) {
             names.append(
                 unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                    unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                    unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) {
+                        unsafe String(cString: $0)
+                    }
                 })
         }
         return names

@@ -17,7 +17,9 @@ enum HostIdentity {
     /// Resident memory of this process without what it shares with files, bytes.
     static func residentBytes() -> UInt64 {
         let fields = Files.text("/proc/self/statm")?.split(separator: " ") ?? []
-        guard fields.count > 2, let resident = UInt64(fields[1]), let shared = UInt64(fields[2]) else { return 0 }
+        guard fields.count > 2, let resident = UInt64(fields[1]), let shared = UInt64(fields[2]) else {
+            return 0
+        }
         return (resident - min(shared, resident)) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
     }
 }

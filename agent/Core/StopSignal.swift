@@ -24,5 +24,7 @@ public final class StopSignal: Sendable {
     public func raise() { raised.store(true, ordering: .releasing) }
 
     /// Whether the stop was asked for.
-    public var isRaised: Bool { raised.load(ordering: .acquiring) || askedBySignal.load(ordering: .acquiring) }
+    public var isRaised: Bool {
+        raised.load(ordering: .acquiring) || askedBySignal.load(ordering: .acquiring)
+    }
 }

@@ -56,11 +56,13 @@ public final class Attacher {
         folder = try BPFFolder.prepare(configuration.pinFolder, log: log)
         capture = try CaptureObject(directory: folder.path)
         var meta = capture.maps.meta.value(0) ?? ps_meta()
-        if meta.attacher_pid != 0, meta.attacher_pid != UInt64(getpid()), kill(pid_t(meta.attacher_pid), 0) == 0,
+        if meta.attacher_pid != 0, meta.attacher_pid != UInt64(getpid()),
+            kill(pid_t(meta.attacher_pid), 0) == 0,
             ps_monotonic_ns() < meta.heartbeat_ns + 2_000_000_000
         {
             throw AgentError(
-                doing: doing, reason: "process \(meta.attacher_pid) is already attached for agent \(configuration.agent)",
+                doing: doing,
+                reason: "process \(meta.attacher_pid) is already attached for agent \(configuration.agent)",
                 remedy: "stop it first, or give this agent another name")
         }
         blindSince = meta.heartbeat_ns
@@ -165,7 +167,9 @@ public final class Attacher {
                 if tracepoint.isPatchOnly { continue }
                 entry.kind = PS_JOURNAL_MISSING.rawValue
             case .unknownLayout(let why):
-                log.error("cannot capture a tracepoint", metadata: ["tracepoint": "\(tracepoint.name)", "why": "\(why)"])
+                log.error(
+                    "cannot capture a tracepoint",
+                    metadata: ["tracepoint": "\(tracepoint.name)", "why": "\(why)"])
                 entry.kind = PS_JOURNAL_FAILED.rawValue
                 setFixedText(&entry.detail, why)
             case .supported(let sites, let arguments, let semaphore, let layout):
@@ -227,7 +231,9 @@ public final class Attacher {
     /// Gives a process its slot before its first hit.
     private func reserveSlot(for pid: Int32) {
         let process = UInt32(pid)
-        guard capture.maps.slotByProcess.value(process) == nil, let slot = capture.freeSlots.pop() else { return }
+        guard capture.maps.slotByProcess.value(process) == nil, let slot = capture.freeSlots.pop() else {
+            return
+        }
         var entry = capture.maps.slots.value(slot) ?? ps_slot()
         entry.tgid = process
         entry.state = PS_SLOT_NEW.rawValue
@@ -249,10 +255,14 @@ public final class Attacher {
         var process: UInt32? = nil
         while let next = capture.maps.slotByProcess.key(after: process) {
             process = next
-            guard let slot = capture.maps.slotByProcess.value(next), var entry = capture.maps.slots.value(slot) else {
+            guard let slot = capture.maps.slotByProcess.value(next),
+                var entry = capture.maps.slots.value(slot)
+            else {
                 continue
             }
-            guard entry.state == PS_SLOT_NEW.rawValue || entry.state == PS_SLOT_FOREIGN.rawValue else { continue }
+            guard entry.state == PS_SLOT_NEW.rawValue || entry.state == PS_SLOT_FOREIGN.rawValue else {
+                continue
+            }
             let pid = Int32(entry.tgid)
             guard let facts = ProcessFacts(pid) else {
                 entry.state = PS_SLOT_GONE.rawValue
@@ -304,7 +314,8 @@ public final class Attacher {
 
     private func watch(_ slot: UInt32, _ entry: ps_slot) {
         let pid = Int32(entry.tgid)
-        processes[slot] = WatchedProcess(pid: pid, startTicks: entry.start_ticks, descriptor: ps_pidfd_open(pid))
+        processes[slot] = WatchedProcess(
+            pid: pid, startTicks: entry.start_ticks, descriptor: ps_pidfd_open(pid))
     }
 
     private func waitForExits(milliseconds: Int32) {
@@ -339,10 +350,13 @@ public final class Attacher {
     /// Frees the slots whose last counters the streamer has written.
     private func recycle() throws {
         for slot in ended {
-            guard let entry = capture.maps.slots.value(slot), entry.state == PS_SLOT_DRAINED.rawValue else { continue }
+            guard let entry = capture.maps.slots.value(slot), entry.state == PS_SLOT_DRAINED.rawValue else {
+                continue
+            }
             ended.remove(slot)
             for tracepoint in 0..<UInt32(PS_TRACEPOINTS) {
-                try capture.maps.counters.setPerProcessor(slot * UInt32(PS_TRACEPOINTS) + tracepoint, ps_counters())
+                try capture.maps.counters.setPerProcessor(
+                    slot * UInt32(PS_TRACEPOINTS) + tracepoint, ps_counters())
             }
             var fresh = ps_slot()
             fresh.generation = entry.generation + 1

@@ -50,13 +50,17 @@ public struct CapturePolicy: Sendable, Equatable {
     /// The defaults of a production node: coins are counted, the node's own wallet is left alone.
     public static let standard: CapturePolicy = {
         var modes: [Tracepoint: Mode] = [:]
-        for tracepoint in [Tracepoint.utxocacheAdd, .utxocacheSpent, .utxocacheUncache] { modes[tracepoint] = .count }
+        for tracepoint in [Tracepoint.utxocacheAdd, .utxocacheSpent, .utxocacheUncache] {
+            modes[tracepoint] = .count
+        }
         for tracepoint in [Tracepoint.selectedCoins, .normalCreateTx, .attemptingAPSCreateTx, .apsCreateTx] {
             modes[tracepoint] = .off
         }
         var snaplens: [MessageKind: UInt32] = [:]
         for inbound in [true, false] {
-            for type in ["headers", "inv", "blocktxn"] { snaplens[MessageKind(inbound: inbound, type: type)] = 256 << 10 }
+            for type in ["headers", "inv", "blocktxn"] {
+                snaplens[MessageKind(inbound: inbound, type: type)] = 256 << 10
+            }
             snaplens[MessageKind(inbound: inbound, type: "block")] = 256
         }
         return CapturePolicy(modes: modes, snaplen: 64 << 10, snaplens: snaplens)
@@ -84,7 +88,8 @@ public struct CapturePolicy: Sendable, Equatable {
         for tracepoint in Tracepoint.allCases {
             try maps.policy.set(
                 UInt32(tracepoint.rawValue),
-                ps_policy(mode: UInt32(mode(tracepoint).rawValue), snaplen: min(snaplen, Self.largestSnaplen)))
+                ps_policy(mode: UInt32(mode(tracepoint).rawValue), snaplen: min(snaplen, Self.largestSnaplen))
+            )
         }
     }
 }

@@ -21,7 +21,9 @@ public struct HostCheck {
     }
 
     private mutating func say(_ good: Bool, _ what: String, _ remedy: String = "") {
-        text += (good ? "ok      " : "LACKING ") + what + (good || remedy.isEmpty ? "" : "\n        → \(remedy)") + "\n"
+        text +=
+            (good ? "ok      " : "LACKING ") + what + (good || remedy.isEmpty ? "" : "\n        → \(remedy)")
+            + "\n"
         passed = passed && good
     }
 
@@ -41,14 +43,17 @@ public struct HostCheck {
         var error: Int32 = 0
         let held = unsafe ps_effective_capabilities(&error)
         for (name, bit) in [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21)] {
-            say(held & (1 << UInt64(bit)) != 0, "\(name) for `attach`", "start `attach` with sudo, or from its systemd unit")
+            say(
+                held & (1 << UInt64(bit)) != 0, "\(name) for `attach`",
+                "start `attach` with sudo, or from its systemd unit")
         }
     }
 
     private mutating func fileSystem() {
         let mounted = unsafe ps_is_bpffs("/sys/fs/bpf") == 1
         say(
-            mounted || getuid() == 0, mounted ? "BPF file system at /sys/fs/bpf" : "BPF file system (attach will mount it)",
+            mounted || getuid() == 0,
+            mounted ? "BPF file system at /sys/fs/bpf" : "BPF file system (attach will mount it)",
             "mount -t bpf bpf /sys/fs/bpf")
     }
 

@@ -20,7 +20,8 @@ public struct ProbesReport {
             let semaphore = sites.first.map { $0.semaphore != 0 ? "yes" : "no" } ?? "-"
             rows.append([
                 tracepoint.name, "\(sites.count)", semaphore,
-                sites.first.map { "\($0.operands.count)" } ?? "-", Self.verdict(tracepoint, notes.support(tracepoint)),
+                sites.first.map { "\($0.operands.count)" } ?? "-",
+                Self.verdict(tracepoint, notes.support(tracepoint)),
             ])
             for site in sites { rows.append(["", "", "", site.operands.joined(separator: " "), ""]) }
         }
@@ -39,7 +40,8 @@ public struct ProbesReport {
     private static func verdict(_ tracepoint: Tracepoint, _ support: TracepointSupport) -> String {
         switch support {
         case .missing:
-            return tracepoint.isPatchOnly ? "only in patched nodes" : "missing: an older release, or a build without it"
+            return tracepoint.isPatchOnly
+                ? "only in patched nodes" : "missing: an older release, or a build without it"
         case .unknownLayout(let why): return "NOT CAPTURED: \(why)"
         case .supported(_, _, _, let layout):
             var remarks: [String] = []

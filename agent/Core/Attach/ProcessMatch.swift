@@ -32,7 +32,9 @@ public enum ProcessMatch: Sendable, Equatable {
     /// The number the process has inside its own namespace: the one its pid file holds.
     private static func innermostProcessID(_ pid: Int32) -> Int32? {
         let status = Files.text("/proc/\(pid)/status") ?? ""
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("NSpid:") }) else { return nil }
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("NSpid:") }) else {
+            return nil
+        }
         return line.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
     }
 
@@ -67,7 +69,9 @@ struct ProcessFacts {
     let startTicks: UInt64
 
     init?(_ pid: Int32) {
-        guard let text = Files.text("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else { return nil }
+        guard let text = Files.text("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else {
+            return nil
+        }
         let fields = text[text.index(after: name)...].split(separator: " ")
         // Field 22 of the line; the first after the name is field 3. A zombie is gone for our purpose.
         guard fields.count > 19, let ticks = UInt64(fields[19]), fields[0] != "Z" else { return nil }

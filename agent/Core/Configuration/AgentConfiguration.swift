@@ -56,10 +56,14 @@ public struct AgentConfiguration: Sendable {
     /// Fills what follows from other settings and refuses what cannot work.
     public mutating func complete() throws(AgentError) {
         let doing = "reading the configuration"
-        if agent.isEmpty { agent = Files.text("/proc/sys/kernel/hostname")?.split(separator: "\n").first.map(String.init) ?? "" }
+        if agent.isEmpty {
+            agent =
+                Files.text("/proc/sys/kernel/hostname")?.split(separator: "\n").first.map(String.init) ?? ""
+        }
         guard Self.isName(agent) else {
             throw AgentError(
-                doing: doing, reason: "agent name \"\(agent)\" has characters other than letters, digits, . _ -",
+                doing: doing,
+                reason: "agent name \"\(agent)\" has characters other than letters, digits, . _ -",
                 remedy: "set `agent` to another name")
         }
         if pinFolder.isEmpty { pinFolder = "/sys/fs/bpf/peerscope/\(agent)" }
@@ -67,12 +71,14 @@ public struct AgentConfiguration: Sendable {
         for node in nodes {
             guard Self.isName(node.name) else {
                 throw AgentError(
-                    doing: doing, reason: "node name \"\(node.name)\" is empty, longer than 64 or has other characters "
+                    doing: doing,
+                    reason: "node name \"\(node.name)\" is empty, longer than 64 or has other characters "
                         + "than letters, digits, . _ -", remedy: "rename it")
             }
             guard seen.insert(node.name).inserted else {
                 throw AgentError(
-                    doing: doing, reason: "node \(node.name) is there twice", remedy: "give each node its own name")
+                    doing: doing, reason: "node \(node.name) is there twice",
+                    remedy: "give each node its own name")
             }
             guard node.binary.hasPrefix("/") else {
                 throw AgentError(
@@ -81,7 +87,9 @@ public struct AgentConfiguration: Sendable {
             }
         }
         for (index, node) in nodes.enumerated() where node.match == .any {
-            if let other = nodes.enumerated().first(where: { $0.offset != index && $0.element.binary == node.binary }) {
+            if let other = nodes.enumerated().first(where: {
+                $0.offset != index && $0.element.binary == node.binary
+            }) {
                 throw AgentError(
                     doing: doing,
                     reason: "node \(node.name) takes any process of \(node.binary), which node "
@@ -90,7 +98,8 @@ public struct AgentConfiguration: Sendable {
             }
         }
         guard nodes.count <= 64 else {
-            throw AgentError(doing: doing, reason: "\(nodes.count) nodes, where 64 are possible", remedy: "use two agents")
+            throw AgentError(
+                doing: doing, reason: "\(nodes.count) nodes, where 64 are possible", remedy: "use two agents")
         }
     }
 

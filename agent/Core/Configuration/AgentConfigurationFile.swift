@@ -6,13 +6,17 @@ import Yams
 /// A mistake is told with file, line and what was expected; an unknown key with the nearest known one.
 public struct AgentConfigurationFile {
     private let path: String
-    private static let keys = ["agent", "aggregator", "state", "user", "pins", "nodes", "policy", "snaplen", "spool", "batch_interval_ms"]
+    private static let keys = [
+        "agent", "aggregator", "state", "user", "pins", "nodes", "policy", "snaplen", "spool",
+        "batch_interval_ms",
+    ]
 
     /// Applies the file at `path` to `configuration`.
     public static func apply(_ path: String, to configuration: inout AgentConfiguration) throws(AgentError) {
         guard let text = Files.text(path) else {
             throw AgentError(
-                doing: "reading \(path)", reason: "it cannot be read", remedy: "check the path given with --config")
+                doing: "reading \(path)", reason: "it cannot be read",
+                remedy: "check the path given with --config")
         }
         let file = AgentConfigurationFile(path: path)
         let root: Node?
@@ -54,7 +58,9 @@ public struct AgentConfigurationFile {
                 default: node.match = .unit(try text(value))
                 }
             }
-            guard !node.name.isEmpty, !node.binary.isEmpty else { throw wrong(entry, "a node has a `name` and a `binary`") }
+            guard !node.name.isEmpty, !node.binary.isEmpty else {
+                throw wrong(entry, "a node has a `name` and a `binary`")
+            }
             nodes.append(node)
         }
         return nodes
@@ -62,12 +68,15 @@ public struct AgentConfigurationFile {
 
     private func policy(_ node: Node, _ policy: inout CapturePolicy) throws(AgentError) {
         if case .scalar = node {
-            guard try text(node) == "full" else { throw wrong(node, "`policy` is `full` or a list of tracepoints") }
+            guard try text(node) == "full" else {
+                throw wrong(node, "`policy` is `full` or a list of tracepoints")
+            }
             policy = .everything
             return
         }
         for (key, value) in try mapping(node, Tracepoint.allCases.map(\.name)) {
-            guard let tracepoint = Tracepoint(name: key), let mode = CapturePolicy.Mode(name: try text(value)) else {
+            guard let tracepoint = Tracepoint(name: key), let mode = CapturePolicy.Mode(name: try text(value))
+            else {
                 throw wrong(value, "a policy is `full`, `count` or `off`")
             }
             policy.modes[tracepoint] = mode

@@ -10,16 +10,21 @@ final class CaptureFeed {
     private let offset: Int64
     private let log: Logger
 
-    init(_ source: CaptureSource, configuration: AgentConfiguration, startingAt start: Int64?, log: Logger) throws {
+    init(_ source: CaptureSource, configuration: AgentConfiguration, startingAt start: Int64?, log: Logger)
+        throws
+    {
         self.source = source
         self.log = log
-        let names = configuration.nodes.isEmpty ? source.events.keys.sorted() : configuration.nodes.map(\.name)
+        let names =
+            configuration.nodes.isEmpty ? source.events.keys.sorted() : configuration.nodes.map(\.name)
         for name in names where source.events[name] == nil {
             throw AgentError(
                 doing: "feeding the capture", reason: "it has no node \(name)",
                 remedy: "configure some of its nodes: \(source.events.keys.sorted().joined(separator: ", "))")
         }
-        streams = try names.map { try NodeStream(name: $0, state: configuration.state, bootID: source.identity) }
+        streams = try names.map {
+            try NodeStream(name: $0, state: configuration.state, bootID: source.identity)
+        }
         // Unless told otherwise the capture has just ended.
         let now = AgentClock().offset() + Int64(AgentClock().monotonic())
         let began = start.map { $0 * 1_000_000_000 } ?? now - Int64(source.last - source.first)
@@ -41,13 +46,16 @@ final class CaptureFeed {
     }
 
     private func feed(_ stream: NodeStream, until stop: StopSignal) throws {
-        guard let events = source.events[stream.name], let first = events.first, let last = events.last else { return }
+        guard let events = source.events[stream.name], let first = events.first, let last = events.last else {
+            return
+        }
         guard !stream.has(position: UInt64(events.count) + 1, epoch: source.epoch) else {
             log.notice("this capture is in the stream already", metadata: ["node": "\(stream.name)"])
             return
         }
         let pid = source.processes[stream.name] ?? 0
-        let run = RunID.make(streamID: stream.folder.streamID, bootID: source.identity, pid: pid, startTicks: 0)
+        let run = RunID.make(
+            streamID: stream.folder.streamID, bootID: source.identity, pid: pid, startTicks: 0)
         var hits = [UInt64](repeating: 0, count: 256)
         var flushed: UInt64 = 0
         try stream.advanceClock(monotonic: first.monotonic, offset: offset)
@@ -57,7 +65,9 @@ final class CaptureFeed {
             guard !stream.has(position: UInt64(index) + 1, epoch: source.epoch) else { continue }
             if stop.isRaised { return try stream.seal() }
             // A batch a second, as an agent on a quiet node would make them.
-            if event.monotonic > flushed + 1_000_000_000 || stream.builder.byteCount > NodeStream.batchBytes / 2 {
+            if event.monotonic > flushed + 1_000_000_000
+                || stream.builder.byteCount > NodeStream.batchBytes / 2
+            {
                 try stream.seal()
                 flushed = event.monotonic
             }
@@ -69,12 +79,14 @@ final class CaptureFeed {
         }
         let entries = Tracepoint.allCases.filter { hits[Int($0.rawValue)] > 0 }.map {
             CounterEntry(
-                tracepoint: $0.rawValue, hits: hits[Int($0.rawValue)], counted: 0, lostRing: 0, lostUnreadable: 0,
+                tracepoint: $0.rawValue, hits: hits[Int($0.rawValue)], counted: 0, lostRing: 0,
+                lostUnreadable: 0,
                 lostUser: 0)
         }
         stream.write(.counters(.init(entries: entries)), run: run, monotonic: last.monotonic)
         sample(stream, at: last.monotonic)
-        stream.write(.processExit(.init(exitedMonotonic: last.monotonic)), run: run, monotonic: last.monotonic)
+        stream.write(
+            .processExit(.init(exitedMonotonic: last.monotonic)), run: run, monotonic: last.monotonic)
         stream.took(position: UInt64(events.count) + 1, epoch: source.epoch)
         try stream.seal()
         log.info("fed a node", metadata: ["node": "\(stream.name)", "events": "\(events.count)"])
@@ -83,11 +95,14 @@ final class CaptureFeed {
     private func describe(_ stream: NodeStream, run: UInt64, pid: UInt64, from: UInt64, to: UInt64) {
         stream.write(
             .processStart(
-                .init(pid: pid, startTicks: 0, startedMonotonic: from, executable: "capture", device: 0, inode: 0)),
+                .init(
+                    pid: pid, startTicks: 0, startedMonotonic: from, executable: "capture", device: 0,
+                    inode: 0)),
             run: run, monotonic: from)
         for tracepoint in Tracepoint.allCases where !tracepoint.isPatchOnly {
             stream.write(
-                .coverage(.init(tracepoint: tracepoint.rawValue, fromMonotonic: from, toMonotonic: to + 1)), run: run,
+                .coverage(.init(tracepoint: tracepoint.rawValue, fromMonotonic: from, toMonotonic: to + 1)),
+                run: run,
                 monotonic: from)
         }
         sample(stream, at: from)
@@ -98,7 +113,8 @@ final class CaptureFeed {
         stream.write(
             .clockSample(
                 .init(
-                    lowNanoseconds: 0, highNanoseconds: 0, reference: source.identity, referenceOffset: offset,
+                    lowNanoseconds: 0, highNanoseconds: 0, reference: source.identity,
+                    referenceOffset: offset,
                     aggregatorRealMinusMono: offset, aggregatorMaxError: 0, aggregatorSynchronised: true,
                     nodeRealMinusMono: offset, nodeMaxError: 0, nodeSynchronised: true)), run: nil,
             monotonic: monotonic)

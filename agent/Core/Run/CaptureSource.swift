@@ -43,7 +43,8 @@ struct CaptureSource {
         for node in events.keys {
             // Stable, since equal times keep their order in the file.
             events[node] = events[node]?.enumerated()
-                .sorted { ($0.element.monotonic, $0.offset) < ($1.element.monotonic, $1.offset) }.map(\.element)
+                .sorted { ($0.element.monotonic, $0.offset) < ($1.element.monotonic, $1.offset) }.map(
+                    \.element)
         }
         self.events = events
         self.processes = processes
@@ -57,7 +58,8 @@ struct CaptureSource {
 
     private static func parse(_ line: [UInt8]) throws(CaptureError) -> (String, UInt64, Event) {
         let object = try JSONLine.parse(line)
-        guard case .string(let node)? = object["node"], case .integer(false, let monotonic)? = object["mono_ns"],
+        guard case .string(let node)? = object["node"],
+            case .integer(false, let monotonic)? = object["mono_ns"],
             case .string(let probe)? = object["probe"], case .array(let arguments)? = object["args"]
         else {
             throw CaptureError(
@@ -120,11 +122,15 @@ struct CaptureSource {
     }
 
     private static func bytes(_ value: JSONValue, _ name: String) throws(CaptureError) -> [UInt8] {
-        guard case .string(let digits) = value, digits.count.isMultiple(of: 2) else { throw wrong(name, value) }
+        guard case .string(let digits) = value, digits.count.isMultiple(of: 2) else {
+            throw wrong(name, value)
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digits.count / 2)
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = hexDigit(digits[index]), let low = hexDigit(digits[index + 1]) else { throw wrong(name, value) }
+            guard let high = hexDigit(digits[index]), let low = hexDigit(digits[index + 1]) else {
+                throw wrong(name, value)
+            }
             bytes.append(high << 4 | low)
         }
         return bytes

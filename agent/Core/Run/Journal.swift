@@ -35,7 +35,8 @@ struct Journal {
                     at: raw.at_ns, blindFrom: raw.from_ns,
                     binary: BinaryIdentity(device: raw.dev, inode: raw.inode), kind: raw.kind,
                     tracepoint: raw.tracepoint, arguments: raw.arguments, semaphore: raw.semaphore != 0,
-                    layout: raw.layout, sites: raw.sites, path: fixedText(raw.path), detail: fixedText(raw.detail)))
+                    layout: raw.layout, sites: raw.sites, path: fixedText(raw.path),
+                    detail: fixedText(raw.detail)))
         }
         entries.append(contentsOf: fresh)
         read = head

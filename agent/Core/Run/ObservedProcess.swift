@@ -29,7 +29,8 @@ final class ObservedProcess {
     var exitedAt: UInt64 = 0
 
     init(
-        slot: UInt32, node: Int, run: UInt64, pid: UInt32, startTicks: UInt64, binary: BinaryIdentity, exe: String,
+        slot: UInt32, node: Int, run: UInt64, pid: UInt32, startTicks: UInt64, binary: BinaryIdentity,
+        exe: String,
         reportedAt: UInt64
     ) {
         self.slot = slot

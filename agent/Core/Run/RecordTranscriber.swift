@@ -104,7 +104,10 @@ struct RecordTranscriber {
     }
 
     /// Appends the record to `builder`. False when it is not what the layout says, which is a fault of ours.
-    func transcribe(_ head: RingRecordHead, _ record: RawSpan, run: UInt64, clock: AgentClock, into builder: inout BatchBuilder) -> Bool {
+    func transcribe(
+        _ head: RingRecordHead, _ record: RawSpan, run: UInt64, clock: AgentClock,
+        into builder: inout BatchBuilder
+    ) -> Bool {
         let tracepoint = Int(head.tracepoint)
         guard tracepoint < steps.count, !steps[tracepoint].isEmpty else { return false }
         for step in steps[tracepoint] {
@@ -112,7 +115,8 @@ struct RecordTranscriber {
             case .hash(let offset): guard offset + 32 <= record.byteCount else { return false }
             case .string(let index, let offset):
                 guard offset + head.stringLength(index) <= record.byteCount else { return false }
-            case .payload(let offset): guard offset + Int(head.captured) <= record.byteCount else { return false }
+            case .payload(let offset):
+                guard offset + Int(head.captured) <= record.byteCount else { return false }
             default: break
             }
         }
@@ -129,7 +133,8 @@ struct RecordTranscriber {
             case .hash(let offset): builder.hash(record.extracting(offset..<offset + 32))
             case .string(let index, let offset):
                 builder.string(record.extracting(offset..<offset + head.stringLength(index)))
-            case .payload(let offset): builder.payload(record.extracting(offset..<offset + Int(head.captured)))
+            case .payload(let offset):
+                builder.payload(record.extracting(offset..<offset + Int(head.captured)))
             }
         }
         builder.end()

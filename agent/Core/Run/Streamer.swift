@@ -45,7 +45,9 @@ public final class Streamer {
     static let publishBytes: UInt64 = 2 << 20
 
     /// Opens the maps the attacher has pinned, and the streams of the configured nodes.
-    public init(_ configuration: AgentConfiguration, clock: AgentClock, link: UplinkMailbox, log: Logger) throws {
+    public init(_ configuration: AgentConfiguration, clock: AgentClock, link: UplinkMailbox, log: Logger)
+        throws
+    {
         self.configuration = configuration
         self.clock = clock
         self.link = link
@@ -54,7 +56,8 @@ public final class Streamer {
         maps = try CaptureMaps(directory: configuration.pinFolder)
         ring = try RingReader(path: configuration.pinFolder + "/ring")
         guard let meta = maps.meta.value(0) else {
-            throw AgentError(doing: "opening the maps", reason: "they are empty", remedy: "start the attacher first")
+            throw AgentError(
+                doing: "opening the maps", reason: "they are empty", remedy: "start the attacher first")
         }
         epoch = meta.epoch
         for node in configuration.nodes {
@@ -123,7 +126,9 @@ public final class Streamer {
         for stream in streams {
             try stream.seal()
             try stream.advanceClock(monotonic: monotonic, offset: offset)
-            if let sequence = link.watermark(of: stream.folder.streamID) { try stream.folder.jump(past: sequence) }
+            if let sequence = link.watermark(of: stream.folder.streamID) {
+                try stream.folder.jump(past: sequence)
+            }
         }
         if configuration.spoolSync == .always {
             for stream in streams { try stream.folder.spool.sync() }
@@ -137,7 +142,8 @@ public final class Streamer {
     private func keepBound() throws {
         var total = streams.reduce(0) { $0 + $1.folder.spool.byteCount }
         while total > configuration.spoolBytes {
-            guard let largest = streams.max(by: { $0.folder.spool.byteCount < $1.folder.spool.byteCount }) else { return }
+            guard let largest = streams.max(by: { $0.folder.spool.byteCount < $1.folder.spool.byteCount })
+            else { return }
             let won = try largest.folder.spool.dropOldestSegment(reason: "spool_bound")
             guard won > 0 else { return }
             total -= won
@@ -163,7 +169,8 @@ public final class Streamer {
                     .init(
                         spoolBytes: UInt64(stream.folder.spool.byteCount), residentBytes: resident,
                         ringUsedBytes: ring.producerPosition - ring.publishedPosition,
-                        uptimeMilliseconds: (now - startedAt) / 1_000_000)), run: nil, monotonic: clock.shown(now))
+                        uptimeMilliseconds: (now - startedAt) / 1_000_000)), run: nil,
+                monotonic: clock.shown(now))
         }
     }
 
@@ -204,9 +211,11 @@ public final class Streamer {
         let stream = streams[process.node]
         guard !stream.has(position: position, epoch: epoch) else { return }
         if stream.builder.byteCount + record.byteCount + 512 > NodeStream.batchBytes { try stream.seal() }
-        guard transcriber.transcribe(head, record, run: process.run, clock: clock, into: &stream.builder) else {
+        guard transcriber.transcribe(head, record, run: process.run, clock: clock, into: &stream.builder)
+        else {
             throw AgentError(
-                doing: "reading the ring", reason: "a record of tracepoint \(head.tracepoint) has the wrong size",
+                doing: "reading the ring",
+                reason: "a record of tracepoint \(head.tracepoint) has the wrong size",
                 remedy: "attacher and streamer must be of the same version")
         }
         stream.took(position: position, epoch: epoch)
@@ -235,7 +244,8 @@ public final class Streamer {
         guard let node = streamOfNode[entry.node] else { return }
         let stream = streams[node]
         let run = RunID.make(
-            streamID: stream.folder.streamID, bootID: bootID, pid: UInt64(entry.tgid), startTicks: entry.start_ticks)
+            streamID: stream.folder.streamID, bootID: bootID, pid: UInt64(entry.tgid),
+            startTicks: entry.start_ticks)
         let process = ObservedProcess(
             slot: slot, node: node, run: run, pid: entry.tgid, startTicks: entry.start_ticks,
             binary: BinaryIdentity(device: entry.dev, inode: entry.inode), exe: fixedText(entry.exe),
@@ -244,7 +254,9 @@ public final class Streamer {
             let key = TallyKey(run: run, tracepoint: tracepoint.rawValue)
             let consumed = recoveredTallies[node][key] ?? 0
             process.consumed[Int(tracepoint.rawValue)] = consumed
-            if consumed > 0 { stream.builder.setCumulative(run: run, tracepoint: tracepoint.rawValue, value: consumed) }
+            if consumed > 0 {
+                stream.builder.setCumulative(run: run, tracepoint: tracepoint.rawValue, value: consumed)
+            }
         }
         try stream.restore(process)
         processes[slot] = process
@@ -252,11 +264,13 @@ public final class Streamer {
             .processStart(
                 .init(
                     pid: UInt64(entry.tgid), startTicks: entry.start_ticks,
-                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe, device: entry.dev,
+                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe,
+                    device: entry.dev,
                     inode: entry.inode)), run: run, monotonic: clock.monotonic())
         for entry in journal.entries { try apply(entry, to: slot) }
         log.info(
-            "streaming a process", metadata: ["node": "\(stream.name)", "pid": "\(entry.tgid)", "run": "\(run)"])
+            "streaming a process",
+            metadata: ["node": "\(stream.name)", "pid": "\(entry.tgid)", "run": "\(run)"])
     }
 
     /// Ends the runs whose process has gone and whose last record has been read.
@@ -266,8 +280,12 @@ public final class Streamer {
             try writeCounters([slot: counters(of: slot)], at: ps_monotonic_ns(), final: true)
             let stream = streams[process.node]
             let now = clock.monotonic()
-            for tracepoint in Tracepoint.allCases { closeCoverage(slot, tracepoint.rawValue, at: process.exitedAt) }
-            stream.write(.processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run, monotonic: now)
+            for tracepoint in Tracepoint.allCases {
+                closeCoverage(slot, tracepoint.rawValue, at: process.exitedAt)
+            }
+            stream.write(
+                .processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run,
+                monotonic: now)
             processes[slot] = nil
             setDrained(slot)
         }
@@ -310,7 +328,9 @@ public final class Streamer {
     }
 
     /// Reports counters that were read before the ring was drained: `submitted` of them is in the stream by now.
-    private func writeCounters(_ snapshot: [UInt32: [ps_counters]], at now: UInt64, final: Bool = false) throws {
+    private func writeCounters(_ snapshot: [UInt32: [ps_counters]], at now: UInt64, final: Bool = false)
+        throws
+    {
         for (slot, values) in snapshot {
             guard let process = processes[slot] else { continue }
             let stream = streams[process.node]
@@ -323,7 +343,8 @@ public final class Streamer {
                     stream.write(
                         .count(
                             .init(
-                                tracepoint: tracepoint.rawValue, count: value.counted - process.countedInRecords[index])),
+                                tracepoint: tracepoint.rawValue,
+                                count: value.counted - process.countedInRecords[index])),
                         run: process.run, monotonic: clock.shown(now))
                     process.countedInRecords[index] = value.counted
                 }
@@ -336,7 +357,8 @@ public final class Streamer {
                 if hits > 0 {
                     entries.append(
                         .init(
-                            tracepoint: tracepoint.rawValue, hits: hits, counted: process.countedInRecords[index],
+                            tracepoint: tracepoint.rawValue, hits: hits,
+                            counted: process.countedInRecords[index],
                             lostRing: value.lost_ring, lostUnreadable: value.lost_unreadable, lostUser: 0))
                 }
                 process.reported[index] = value
@@ -344,14 +366,16 @@ public final class Streamer {
             if process.countDue(now) { process.countedAt = now }
             process.reportedAt = now
             if !entries.isEmpty {
-                stream.write(.counters(.init(entries: entries)), run: process.run, monotonic: clock.shown(now))
+                stream.write(
+                    .counters(.init(entries: entries)), run: process.run, monotonic: clock.shown(now))
             }
         }
         reportUnmatched(at: now)
     }
 
     private func gap(
-        _ reason: String, _ tracepoint: Tracepoint, _ count: UInt64, _ process: ObservedProcess, _ now: UInt64,
+        _ reason: String, _ tracepoint: Tracepoint, _ count: UInt64, _ process: ObservedProcess,
+        _ now: UInt64,
         _ stream: NodeStream
     ) {
         let from = max(process.reportedAt, process.startedAt)
@@ -359,7 +383,8 @@ public final class Streamer {
             .gap(
                 .init(
                     reason: reason, tracepoint: tracepoint.rawValue, fromMonotonic: clock.shown(from),
-                    toMonotonic: clock.shown(now), count: count)), run: process.run, monotonic: clock.shown(now))
+                    toMonotonic: clock.shown(now), count: count)), run: process.run,
+            monotonic: clock.shown(now))
         let index = Int(tracepoint.rawValue)
         guard process.coveredSince[index] != 0 else { return }
         stream.cover(tracepoint.rawValue, process.run, from: process.coveredSince[index], to: from, clock)
@@ -374,14 +399,17 @@ public final class Streamer {
             let index = Int(tracepoint.rawValue)
             var missed: UInt64 = 0
             maps.slotless.perProcessor(UInt32(index)) { missed += $0 }
-            for (reason, count) in [("unmatched_process", unmatched[index]), ("no_slot", missed - min(missed, slotless[index]))]
+            for (reason, count) in [
+                ("unmatched_process", unmatched[index]), ("no_slot", missed - min(missed, slotless[index])),
+            ]
             where count > 0 {
                 stream.write(
                     .gap(
                         .init(
                             reason: reason, tracepoint: tracepoint.rawValue,
                             fromMonotonic: clock.shown(max(startedAt, now - min(now, 10_000_000_000))),
-                            toMonotonic: clock.shown(now), count: count)), run: nil, monotonic: clock.shown(now))
+                            toMonotonic: clock.shown(now), count: count)), run: nil,
+                    monotonic: clock.shown(now))
             }
             unmatched[index] = 0
             slotless[index] = missed
@@ -406,13 +434,15 @@ public final class Streamer {
         if entry.blindFrom != 0, entry.blindFrom < entry.at, process.startedAt < entry.at {
             let blindFrom = max(entry.blindFrom, process.startedAt)
             if process.coveredSince[index] != 0 {
-                stream.cover(entry.tracepoint, process.run, from: process.coveredSince[index], to: blindFrom, clock)
+                stream.cover(
+                    entry.tracepoint, process.run, from: process.coveredSince[index], to: blindFrom, clock)
             }
             stream.write(
                 .gap(
                     .init(
                         reason: "blind", tracepoint: entry.tracepoint, fromMonotonic: clock.shown(blindFrom),
-                        toMonotonic: clock.shown(entry.at), count: nil)), run: process.run, monotonic: clock.monotonic())
+                        toMonotonic: clock.shown(entry.at), count: nil)), run: process.run,
+                monotonic: clock.monotonic())
         }
         process.coveredSince[index] = from
         stream.cover(entry.tracepoint, process.run, from: from, to: 0, clock)

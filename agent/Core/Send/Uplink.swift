@@ -37,7 +37,8 @@ final class Uplink: Sendable {
         let parts = configuration.aggregator.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count >= 2, let port = Int(parts[parts.count - 1]), (1...65535).contains(port) else {
             throw AgentError(
-                doing: "reading the aggregator's address \"\(configuration.aggregator)\"", reason: "it has no port",
+                doing: "reading the aggregator's address \"\(configuration.aggregator)\"",
+                reason: "it has no port",
                 remedy: "write host:port, such as 127.0.0.1:9735")
         }
         host = parts.dropLast().joined(separator: ":").trimmingBrackets
@@ -124,7 +125,8 @@ final class Uplink: Sendable {
 
     private func hello() -> Hello {
         Hello(
-            agentID: configuration.agent, agentVersion: AgentVersion.text, kernel: HostIdentity.kernel, bootID: bootID,
+            agentID: configuration.agent, agentVersion: AgentVersion.text, kernel: HostIdentity.kernel,
+            bootID: bootID,
             source: source,
             nodes: streams.map {
                 Hello.Node(
@@ -133,7 +135,8 @@ final class Uplink: Sendable {
             },
             policy: Tracepoint.allCases.map {
                 Hello.Policy(
-                    tracepoint: $0.rawValue, mode: CaptureMode(rawValue: configuration.policy.mode($0).rawValue))
+                    tracepoint: $0.rawValue,
+                    mode: CaptureMode(rawValue: configuration.policy.mode($0).rawValue))
             })
     }
 }

@@ -84,11 +84,15 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
             if let ping { send(ping, context) }
         case .acknowledged(let streams): for stream in streams { settle(stream) }
         case .resume(let held, let reason):
-            log.notice("the aggregator asks to resume", metadata: ["after": "\(held.durableSequence)", "why": "\(reason)"])
+            log.notice(
+                "the aggregator asks to resume",
+                metadata: ["after": "\(held.durableSequence)", "why": "\(reason)"])
         case .quarantined(let nack):
             log.error(
                 "the aggregator cannot store a batch and has put it aside",
-                metadata: ["first": "\(nack.firstSequence)", "last": "\(nack.lastSequence)", "why": "\(nack.reason)"])
+                metadata: [
+                    "first": "\(nack.firstSequence)", "last": "\(nack.lastSequence)", "why": "\(nack.reason)",
+                ])
         case .close(let goodbye):
             log.notice("the aggregator has closed the connection", metadata: ["why": "\(goodbye.reason)"])
             context.close(promise: nil)
@@ -145,7 +149,9 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     /// What to send: a batch as it is, or for a hole the batch that declares it.
-    private func batch(_ found: Spool.Next, of stream: UplinkStream, from next: UInt64) throws -> (BatchHeader, [UInt8]) {
+    private func batch(_ found: Spool.Next, of stream: UplinkStream, from next: UInt64) throws -> (
+        BatchHeader, [UInt8]
+    ) {
         switch found {
         case .batch(let batch): return (batch.header, batch.bytes)
         case .hole(let before):
@@ -154,7 +160,8 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
                 metadata: ["node": "\(stream.node)", "first": "\(next)", "last": "\(before - 1)"])
             let gap = BatchBuilder.gapBatch(
                 node: stream.node, streamID: stream.streamID, bootID: bootID, clk: 0,
-                baseMonotonic: clock.monotonic(), baseRealtime: Int64(clock.monotonic()) + clock.offset(), first: next,
+                baseMonotonic: clock.monotonic(), baseRealtime: Int64(clock.monotonic()) + clock.offset(),
+                first: next,
                 last: before - 1, reason: GapReason.spoolCorrupt, tallies: [])
             return (try BatchHeader.read(gap.span.raw), gap)
         }
@@ -186,7 +193,9 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
         if event is BatchesSpooled { pump(context) } else { context.fireUserInboundEventTriggered(event) }
     }
 
-    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    func triggerUserOutboundEvent(
+        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+    ) {
         guard event is Leave else { return context.triggerUserOutboundEvent(event, promise: promise) }
         if let goodbye = connection.close(reason: "the agent stops") { send(goodbye, context) }
         promise?.succeed()
@@ -204,6 +213,7 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     private func send(_ message: some FrameMessage, _ context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: message.frame)), promise: nil)
+        context.writeAndFlush(
+            wrapOutboundOut(context.channel.allocator.buffer(bytes: message.frame)), promise: nil)
     }
 }

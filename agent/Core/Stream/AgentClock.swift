@@ -67,7 +67,9 @@ struct ClockSegments {
     /// Begins a new segment if it is time. Returns the size of a step in ns, or nil if none began.
     mutating func advance(monotonic: UInt64, offset: Int64) -> Int64? {
         let moved = began ? offset - (baseRealtime - Int64(baseMonotonic)) : 0
-        guard !began || abs(moved) > Self.tolerance || monotonic >= baseMonotonic + Self.length else { return nil }
+        guard !began || abs(moved) > Self.tolerance || monotonic >= baseMonotonic + Self.length else {
+            return nil
+        }
         // Within one tolerated wobble the old constant goes on, so that equal clocks give equal times.
         let kept = began && abs(moved) <= Self.tolerance ? baseRealtime - Int64(baseMonotonic) : offset
         let seconds = (Int64(monotonic) + kept) / 1_000_000_000 - 1_577_836_800

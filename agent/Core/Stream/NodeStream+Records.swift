@@ -1,6 +1,6 @@
 import ByteCodec
-import CollectorProtocol
 import CRecord
+import CollectorProtocol
 import Spool
 import Tracepoints
 
@@ -15,7 +15,8 @@ extension NodeStream {
         write(
             .coverage(
                 .init(
-                    tracepoint: tracepoint, fromMonotonic: clock.shown(from), toMonotonic: to == 0 ? 0 : clock.shown(to))),
+                    tracepoint: tracepoint, fromMonotonic: clock.shown(from),
+                    toMonotonic: to == 0 ? 0 : clock.shown(to))),
             run: run, monotonic: clock.monotonic())
     }
 
@@ -33,7 +34,8 @@ extension NodeStream {
                 .init(
                     tracepoint: entry.tracepoint, status: status, atMonotonic: clock.shown(entry.at),
                     argumentCount: entry.arguments, sites: UInt64(entry.sites), semaphore: entry.semaphore,
-                    layoutFlags: entry.layout, device: entry.binary.device, inode: entry.binary.inode, path: entry.path,
+                    layoutFlags: entry.layout, device: entry.binary.device, inode: entry.binary.inode,
+                    path: entry.path,
                     detail: entry.detail)), run: nil, monotonic: clock.monotonic())
     }
 
@@ -46,7 +48,9 @@ extension NodeStream {
             guard reader.runs.contains(process.run), batch.header.ringEpoch == ringEpoch else { continue }
             var records = reader.records()
             while let record = try records.next() {
-                guard record.run == process.run, case .counters(let counters)? = try ControlRecord(record, in: reader) else {
+                guard record.run == process.run,
+                    case .counters(let counters)? = try ControlRecord(record, in: reader)
+                else {
                     continue
                 }
                 for entry in counters.entries where Int(entry.tracepoint) < process.reported.count {

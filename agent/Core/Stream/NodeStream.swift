@@ -34,7 +34,8 @@ final class NodeStream {
         guard let skipped = folder.skipped else { return }
         let bytes = BatchBuilder.gapBatch(
             node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
-            baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime, first: skipped.lowerBound,
+            baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime,
+            first: skipped.lowerBound,
             last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
             ringEnd: ringEnd)
         let header = try BatchHeader.read(bytes.span.raw)
