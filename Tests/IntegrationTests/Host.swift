@@ -45,12 +45,20 @@ final class Program {
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         // Nothing of the test's may stay open in a server that outlives one call.
         for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        // The test's threads block every signal, and a mask is inherited.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
         var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
         defer { for word in words + settings { free(word) } }
         var pid = pid_t()
-        let result = posix_spawn(&pid, path, &actions, nil, &words, &settings)
+        let result = posix_spawn(&pid, path, &actions, &attributes, &words, &settings)
         guard result == 0 else {
             throw FleetFailure("cannot start \(path): \(String(cString: strerror(result)))")
         }

@@ -7,7 +7,8 @@ public enum CaptureProgram {
         bytes.reserveCapacity(digits.utf8CodeUnitCount / 2)
         var high: UInt8?
         digits.withUTF8Buffer { buffer in
-            for unsafedigit in unsafe buffer {
+            for index in buffer.indices {
+                let digit = unsafe buffer[index]
                 let value = digit & 0x0f &+ (digit & 0x40 == 0 ? 0 : 9)
                 if let first = high {
                     bytes.append(first << 4 | value)

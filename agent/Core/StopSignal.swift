@@ -18,6 +18,12 @@ public final class StopSignal: Sendable {
             _ = signal(number) { _ in askedBySignal.store(true, ordering: .releasing) }
         }
         _ = signal(SIGPIPE, SIG_IGN)
+        // Whoever started us may have had them blocked, and a mask is inherited.
+        var wanted = sigset_t()
+        _ = unsafe sigemptyset(&wanted)
+        _ = unsafe sigaddset(&wanted, SIGINT)
+        _ = unsafe sigaddset(&wanted, SIGTERM)
+        _ = unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     }
 
     /// Asks for the stop.
