@@ -75,6 +75,7 @@ public struct ReplayOptions: ParsableArguments {
     public func replay(with probes: NodeProbes) throws {
         StopRequest.listen()
         MonotonicClock.removeTimerSlack()
+        if rate == nil { MonotonicClock.goFirst() }
         let loaded = try Capture.load(capture, node: node, probes: probes)
         let memory = ArgumentMemory(loaded.arguments)
         let total = count ?? loaded.events.count

@@ -121,9 +121,7 @@ final class Fleet {
 
     /// Starts a stand-in for every node; the capture's first event comes `lead` seconds from now.
     func startNodes(speed: Double = 1, lead: Double = 6) throws {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        let start = now.tv_sec * 1_000_000_000 + now.tv_nsec + Int(lead * 1e9)
+        let start = Self.monotonic(after: lead)
         for host in hosts {
             for node in host.nodes {
                 standins[node] = try Program(
@@ -143,6 +141,27 @@ final class Fleet {
         }
     }
 
+    /// Runs one stand-in as load: `count` events in two seconds, beginning two seconds from now. Its pid file may
+    /// be somebody else's.
+    func load(_ node: String, on host: Host, record: String, pidFile: String? = nil, count: Int = 4000) throws
+        -> Program
+    {
+        try Program(
+            host.folder + "/" + host.standin,
+            [
+                capture, "--node", node, "--pid-file", pidFile ?? "\(host.folder)/nodes/\(node).pid",
+                "--rate",
+                "\(count / 2)", "--count", "\(count)", "--start-at", "\(Self.monotonic(after: 2))",
+                "--record", record,
+            ], log: log(node))
+    }
+
+    private static func monotonic(after seconds: Double) -> Int {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return now.tv_sec * 1_000_000_000 + now.tv_nsec + Int(seconds * 1e9)
+    }
+
     func awaitNodes() throws {
         for (node, program) in standins {
             guard program.wait() == 0 else { throw FleetFailure("\(node): \(program.text)") }
@@ -150,8 +169,8 @@ final class Fleet {
     }
 
     /// Waits until the exit of every node's process is committed, which is the last record of its run.
-    func awaitCommitted(seconds: Double = 60) throws {
-        let nodes = hosts.reduce(0) { $0 + $1.nodes.count }
+    func awaitCommitted(runs: Int? = nil, seconds: Double = 60) throws {
+        let nodes = runs ?? hosts.reduce(0) { $0 + $1.nodes.count }
         let deadline = Date().addingTimeInterval(seconds)
         while try sql("select count(exited_at) from peerscope.process_run") != "\(nodes)" {
             guard Date() < deadline else {

@@ -80,6 +80,7 @@ if ((EUID == 0)); then
 else
     mkdir "$state"
 fi
+state=$(cd "$state" && pwd -P)
 mkdir "$state/log" "$state/bin"
 cp "$bin"/{peerscope,peerscope-agent,peerscope-aggregator} "$state/bin/"
 
