@@ -13,7 +13,8 @@ WITH relation AS (
     SELECT 0 AS part, '' AS name, 0 AS position, text, ordinal
       FROM unnest(ARRAY[
           '# Data dictionary', '',
-          'Generated from the database''s own COMMENTs by `schema/dictionary.sql`; `\d+ peerscope.NAME` in psql shows the same.',
+          'Generated from the database''s own COMMENTs: `peerscope sql -X -q -A -t -f schema/dictionary.sql > schema/README.md`.',
+          '`\d+ peerscope.NAME` in psql shows the same.', '',
           'Hashes are `bytea` in wire order: `peerscope.hex(hash)` shows them as explorers do. Times of rows are the',
           'node''s own UTC; with `clk` they join `clock_segment`, whose `corr_ns` makes times of different nodes',
           'comparable and whose `eps_ns` is the error of that. Event tables are partitioned by UTC day.'

@@ -35,6 +35,14 @@ struct CaptureSourceTests {
         let comparison = try fleet.compare(["--exact"])
         #expect(comparison.status == 0, "\(comparison.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        // The data dictionary is what the database says of itself.
+        let dictionary = try Program.output(
+            "peerscope",
+            [
+                "sql", "--database", fleet.database, "-X", "-q", "-A", "-t", "-f", Checkout.path("schema/dictionary.sql"),
+            ])
+        let written = try String(contentsOfFile: Checkout.path("schema/README.md"), encoding: .utf8)
+        #expect(dictionary.text == written, "schema/README.md is out of date: its first lines say how it is made")
         // Feeding it again adds nothing.
         let rows = try fleet.sql("select count(*) from peerscope.p2p_message")
         try feed(fleet)

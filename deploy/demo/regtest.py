@@ -94,7 +94,7 @@ class Gossiper(threading.Thread):
             link = socket.create_connection(("127.0.0.1", self.node.port), 10)
             now = int(time.time())
             self.send(link, "version", struct.pack("<iQq26s26sQB", 70016, 0, now, b"\0" * 26, b"\0" * 26,
-                                                   self.random.getrandbits(64), 10) + b"/demo-gossiper" + b"\0" * 5)
+                                                   self.random.getrandbits(64), 15) + b"/demo-gossiper/" + b"\0" * 5)
             time.sleep(0.5)
             self.send(link, "sendaddrv2")
             self.send(link, "verack")
