@@ -13,6 +13,8 @@ public struct CaptureMaps: Sendable {
     public let counters: PinnedMap<UInt32, ps_counters>
     /// Hits of processes without a slot, per processor, by tracepoint.
     public let slotless: PinnedMap<UInt32, UInt64>
+    /// How many of those have been reported, by tracepoint; the streamer's.
+    public let slotlessTold: PinnedMap<UInt32, UInt64>
     /// Capture mode and default snaplen by tracepoint.
     public let policy: PinnedMap<UInt32, ps_policy>
     /// Snaplen by direction and message type.
@@ -24,8 +26,8 @@ public struct CaptureMaps: Sendable {
 
     /// Names of the pinned files, the ring among them.
     public static let names = [
-        "ring", "slot_by_tgid", "slots", "free_slots", "counters", "slotless", "policy", "snaplens", "meta",
-        "nodes", "journal",
+        "ring", "slot_by_tgid", "slots", "free_slots", "counters", "slotless", "slotless_told", "policy",
+        "snaplens", "meta", "nodes", "journal",
     ]
 
     /// Opens what an attacher has pinned in `directory`.
@@ -40,6 +42,7 @@ public struct CaptureMaps: Sendable {
         slotByProcess = try PinnedMap(path: directory + "/slot_by_tgid")
         counters = try PinnedMap(path: directory + "/counters")
         slotless = try PinnedMap(path: directory + "/slotless")
+        slotlessTold = try PinnedMap(path: directory + "/slotless_told")
         policy = try PinnedMap(path: directory + "/policy")
         snaplens = try PinnedMap(path: directory + "/snaplens")
         nodes = try PinnedMap(path: directory + "/nodes")

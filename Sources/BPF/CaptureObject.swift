@@ -123,6 +123,7 @@ extension CaptureMaps {
         slotByProcess = try PinnedMap(path: directory + "/slot_by_tgid")
         counters = try PinnedMap(path: directory + "/counters")
         slotless = try PinnedMap(path: directory + "/slotless")
+        slotlessTold = try PinnedMap(path: directory + "/slotless_told")
         policy = try PinnedMap(path: directory + "/policy")
         snaplens = try PinnedMap(path: directory + "/snaplens")
         nodes = try PinnedMap(path: directory + "/nodes")

@@ -12,11 +12,26 @@ struct Recovery {
     static func run(folder: String) throws(SpoolError) -> Recovery {
         try makeFolder(folder)
         var recovery = Recovery()
-        let names = try list(folder)
-        for (index, name) in names.enumerated() {
-            try recovery.open(folder + "/" + name, isNewest: index == names.count - 1)
+        // From the newest backwards: one that was begun and never got a whole batch is not the newest.
+        for name in try list(folder).reversed() {
+            try recovery.open(folder + "/" + name, isNewest: recovery.segments.isEmpty)
         }
+        recovery.segments.reverse()
+        recovery.dropCovered()
         return recovery
+    }
+
+    /// Removes segments that a gap before them has taken the place of: they were merged, and then came the crash.
+    private mutating func dropCovered() {
+        var covered: UInt64 = 0
+        segments.removeAll { segment in
+            guard segment.last <= covered else {
+                covered = segment.last
+                return false
+            }
+            segment.file.remove()
+            return true
+        }
     }
 
     /// The header of a batch whose every byte is as it was sealed, or nil.
@@ -28,6 +43,7 @@ struct Recovery {
         let file = try SegmentFile(path: path, flags: 0)
         let size = file.size
         var segment = Spool.Segment(file: file)
+        segment.isGap = true
         while segment.size < size {
             let rest = size - segment.size
             let head = try file.read(at: segment.size, count: min(BatchHeader.encodedByteCount, rest))
@@ -40,10 +56,8 @@ struct Recovery {
                 tallies.append(contentsOf: reader.tallies)
                 newest = Spool.Batch(header: header, bytes: bytes)
             }
-            segment.entries.append(
-                Spool.Entry(
-                    first: header.firstSequence, last: header.lastSequence, offset: segment.size,
-                    length: header.byteCount))
+            segment.entries.append(Spool.Entry(header, at: segment.size))
+            segment.isGap = segment.isGap && header.kind == .gap
             segment.size += header.byteCount
         }
         if segment.size < size {
@@ -70,6 +84,8 @@ struct Recovery {
                 unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             if name.hasSuffix(".batches"), name.utf8.count == 28 { names.append(name) }
+            // A replacement that a crash kept from being renamed into place.
+            if name.hasSuffix(".batches.new") { unsafe _ = unlink(folder + "/" + name) }
         }
         return names.sorted()
     }

@@ -26,15 +26,14 @@ final class SegmentFile: Sendable {
 
     /// Writes a file under another name, syncs it and renames it into place, so that either the old content or
     /// the new one is there after a crash.
-    static func replace(folder: String, first: UInt64, bytes: [UInt8]) throws(SpoolError) -> SegmentFile {
-        let path = folder + "/" + name(first)
+    static func replace(path: String, bytes: [UInt8]) throws(SpoolError) -> SegmentFile {
         let file = try SegmentFile(path: path + ".new", flags: O_CREAT | O_TRUNC)
         try file.write(bytes.span.raw, at: 0)
         try file.sync()
         guard unsafe rename(path + ".new", path) == 0 else {
             throw SpoolError(doing: "replacing a segment", path: path, errno: errno)
         }
-        try syncFolder(folder)
+        try syncFolder(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
         return try SegmentFile(path: path, flags: 0)
     }
 

@@ -17,7 +17,8 @@ import Synchronization
 ///
 /// A segment is removed when everything in it is acknowledged. The newest stays, since its last batch says how
 /// far ring and counters had been taken over. When the folder is to shrink without acknowledgement, the oldest
-/// segment is replaced by a gap batch that names what it held: written beside it, synced, renamed over it.
+/// segment is replaced by a gap batch for each ring epoch that counts what it held: written beside it, synced,
+/// renamed over it. Where the watermark reaches into a gap, as after a power loss, the rest of the gap is sent.
 public final class Spool: Sendable {
     /// A batch as it was appended.
     public struct Batch: Sendable {
@@ -32,12 +33,21 @@ public final class Spool: Sendable {
         let last: UInt64
         let offset: Int
         let length: Int
+
+        init(_ header: BatchHeader, at offset: Int) {
+            first = header.firstSequence
+            last = header.lastSequence
+            self.offset = offset
+            length = header.byteCount
+        }
     }
 
     struct Segment {
         var file: SegmentFile
         var entries: [Entry] = []
         var size = 0
+        /// It was dropped, and declares what it held.
+        var isGap = false
         var first: UInt64 { entries.first?.first ?? 0 }
         var last: UInt64 { entries.last?.last ?? 0 }
     }
@@ -45,7 +55,8 @@ public final class Spool: Sendable {
     struct State: ~Copyable {
         var segments: [Segment] = []
         var acknowledged: UInt64 = 0
-        var unsynced = false
+        /// Segments written to since they were last synced.
+        var unsynced: [SegmentFile] = []
         var unsyncedFolder = false
     }
 
@@ -77,7 +88,7 @@ public final class Spool: Sendable {
     /// Returns whether the batch began a new segment.
     @discardableResult
     public func append(_ header: BatchHeader, _ bytes: borrowing RawSpan) throws(SpoolError) -> Bool {
-        let full = state.withLock { $0.segments.last.map { $0.size >= segmentBytes } ?? true }
+        let full = nextBeginsSegment
         if full {
             let file = try SegmentFile.create(folder: folder, first: header.firstSequence)
             state.withLock { state in
@@ -86,16 +97,17 @@ public final class Spool: Sendable {
                 Self.dropAcknowledged(&state)
             }
         }
-        let target = state.withLock { $0.segments[$0.segments.count - 1] }
-        try target.file.write(bytes, at: target.size)
+        // Not the segment itself: a second reference would make the append below copy its entries.
+        let (file, size) = state.withLock { state in
+            let newest = state.segments.count - 1
+            return (state.segments[newest].file, state.segments[newest].size)
+        }
+        try file.write(bytes, at: size)
         state.withLock { state in
             let newest = state.segments.count - 1
-            state.segments[newest].entries.append(
-                Entry(
-                    first: header.firstSequence, last: header.lastSequence, offset: target.size,
-                    length: bytes.byteCount))
+            state.segments[newest].entries.append(Entry(header, at: size))
             state.segments[newest].size += bytes.byteCount
-            state.unsynced = true
+            if state.unsynced.last !== file { state.unsynced.append(file) }
         }
         return full
     }
@@ -118,28 +130,24 @@ public final class Spool: Sendable {
     public func next(after sequence: UInt64) throws(SpoolError) -> Next? {
         while true {
             let found = state.withLock { state -> (SegmentFile, Entry)? in
-                for segment in state.segments where segment.last > sequence {
-                    if let index = segment.entries.firstIndex(where: { $0.last > sequence }) {
-                        return (segment.file, segment.entries[index])
-                    }
-                }
-                return nil
+                guard let segment = state.segments.first(where: { $0.last > sequence }) else { return nil }
+                return (segment.file, segment.entries[segment.entries.partitioned { $0.last > sequence }])
             }
             guard let (file, entry) = found else { return nil }
-            guard entry.first == sequence + 1 else {
-                if entry.first > sequence { return .hole(before: entry.first) }
-                // The aggregator's watermark lies inside a batch: never so, unless the spool is another's.
+            if entry.first > sequence + 1 { return .hole(before: entry.first) }
+            let bytes = try file.read(at: entry.offset, count: entry.length)
+            if let header = Recovery.verified(bytes.span.raw) {
+                if entry.first == sequence + 1 { return .batch(Batch(header: header, bytes: bytes)) }
+                // What the aggregator holds reaches into a gap: its rest is declared.
+                if let rest = GapSegment.rest(of: bytes, after: sequence) { return .batch(rest) }
+                // It lies inside a batch of events: never so, unless the spool is another's.
                 throw SpoolError(
                     doing: "resuming after sequence \(sequence)", path: folder,
                     reason: "the watermark lies inside the batch \(entry.first)–\(entry.last)",
                     remedy: "the state folder belongs to another stream: move it away")
             }
-            let bytes = try file.read(at: entry.offset, count: entry.length)
-            if let header = Recovery.verified(bytes.span.raw) {
-                return .batch(Batch(header: header, bytes: bytes))
-            }
             state.withLock { state in
-                for index in state.segments.indices {
+                for index in state.segments.indices where state.segments[index].file === file {
                     state.segments[index].entries.removeAll { $0.first == entry.first }
                 }
             }
@@ -171,46 +179,58 @@ public final class Spool: Sendable {
 
     /// Waits until everything appended is on disk.
     public func sync() throws(SpoolError) {
-        let (file, withFolder) = state.withLock { state -> (SegmentFile?, Bool) in
+        let (files, withFolder) = state.withLock { state in
             defer {
-                state.unsynced = false
+                state.unsynced = []
                 state.unsyncedFolder = false
             }
-            return (state.unsynced ? state.segments.last?.file : nil, state.unsyncedFolder)
+            return (state.unsynced, state.unsyncedFolder)
         }
-        if let file { try file.sync() }
-        if withFolder { try SegmentFile.syncFolder(folder) }
+        do throws(SpoolError) {
+            for file in files { try file.sync() }
+            if withFolder { try SegmentFile.syncFolder(folder) }
+        } catch {
+            state.withLock { state in
+                state.unsynced = files + state.unsynced
+                state.unsyncedFolder = state.unsyncedFolder || withFolder
+            }
+            throw error
+        }
     }
 
-    /// Replaces the oldest segment by a gap batch and returns the bytes won, or 0 when only the newest is left.
+    /// Replaces the oldest segment by a gap and returns the bytes won, or 0 when only the newest is left.
+    ///
+    /// What is acknowledged is left out of the gap: it is stored, not lost.
     public func dropOldestSegment(reason: String) throws(SpoolError) -> Int {
-        let oldest = state.withLock { state in
-            state.segments.count > 1 && !state.segments[0].entries.isEmpty ? state.segments[0] : nil
+        let (replaced, acknowledged) = state.withLock { state -> ([Segment], UInt64) in
+            guard state.segments.count > 1 else { return ([], 0) }
+            // A segment that has become a gap already is merged with its successor.
+            let count = state.segments[0].isGap ? 2 : 1
+            return (Array(state.segments.prefix(count)), state.acknowledged)
         }
-        guard let oldest else { return 0 }
-        // A segment that is already a lone gap is merged with its successor.
-        let isGap = oldest.entries.count == 1 && oldest.size < 4096
-        let merged = state.withLock { state in
-            isGap && state.segments.count > 2 ? [state.segments[0], state.segments[1]] : [state.segments[0]]
+        guard let oldest = replaced.first, !oldest.isGap || state.withLock({ $0.segments.count > 2 }) else {
+            return 0
         }
-        guard !(isGap && merged.count == 1) else { return 0 }
-        let bytes = try GapSegment.bytes(replacing: merged, reason: reason)
-        guard let header = Recovery.verified(bytes.span.raw) else { return 0 }
-        let file = try SegmentFile.replace(folder: folder, first: header.firstSequence, bytes: bytes)
-        let before = merged.reduce(0) { $0 + $1.size }
+        let gap = try GapSegment(replacing: replaced, after: acknowledged, reason: reason)
+        // Where not one batch can be read there is a hole, which is declared when its turn comes.
+        var merged: [Segment] = []
+        if gap.entries.isEmpty {
+            oldest.file.remove()
+        } else {
+            var segment = Segment(file: try SegmentFile.replace(path: oldest.file.path, bytes: gap.bytes))
+            segment.entries = gap.entries
+            segment.size = gap.bytes.count
+            segment.isGap = true
+            merged = [segment]
+        }
+        for segment in replaced.dropFirst() { segment.file.remove() }
         state.withLock { state in
-            for segment in merged.dropFirst() { segment.file.remove() }
-            state.segments.removeFirst(merged.count)
-            state.segments.insert(
-                Segment(
-                    file: file,
-                    entries: [
-                        Entry(
-                            first: header.firstSequence, last: header.lastSequence, offset: 0,
-                            length: bytes.count)
-                    ], size: bytes.count), at: 0)
+            // An acknowledgement may have removed the first of them meanwhile.
+            state.segments.removeAll { segment in replaced.contains { $0.file === segment.file } }
+            state.segments.insert(contentsOf: merged, at: 0)
+            Self.dropAcknowledged(&state)
         }
-        return before - bytes.count
+        return replaced.reduce(0) { $0 + $1.size } - gap.bytes.count
     }
 }
 
@@ -221,5 +241,20 @@ extension Spool {
 
 extension Spool {
     /// The last number that was ever appended and is still here, or 0.
-    public var newestSequence: UInt64 { state.withLock { $0.segments.last?.last ?? 0 } }
+    public var newestSequence: UInt64 {
+        state.withLock { $0.segments.last { !$0.entries.isEmpty }?.last ?? 0 }
+    }
+}
+
+extension RandomAccessCollection where Index == Int {
+    /// The first index whose element, and so each that follows, is `beyond`; the end when there is none.
+    fileprivate func partitioned(_ beyond: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if beyond(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
 }

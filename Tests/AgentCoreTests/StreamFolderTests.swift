@@ -26,6 +26,7 @@ struct StreamFolderTests {
         let second = try StreamFolder(state: state, node: "n1")
         #expect(second.nextSequence == 1 + StreamFolder.leaseLength)
         #expect(second.skipped == 1...StreamFolder.leaseLength)
+        #expect(try second.take(1) == 1 + StreamFolder.leaseLength)
         let third = try StreamFolder(state: state, node: "n1")
         #expect(third.nextSequence == 1 + 2 * StreamFolder.leaseLength)
     }

@@ -34,6 +34,15 @@ struct Workbench {
         return (header, bytes.bytes)
     }
 
+    /// Begins and ends one event of run 42.
+    mutating func event() {
+        builder.begin(kind: 17, run: 42, tid: 1, monotonic: 1000)
+        builder.hash([UInt8](repeating: 7, count: 32).span.raw)
+        builder.signed(1)
+        builder.signed(1)
+        builder.end()
+    }
+
     mutating func append(to spool: Spool, batches: Int, size: Int = 100) throws {
         for _ in 0..<batches {
             let (header, bytes) = try batch(size: size)
@@ -157,6 +166,80 @@ struct SpoolTests {
         // The sequence goes on without a hole, also for a spool opened anew.
         #expect(try contents(spool).last?.upperBound == 36)
         #expect(try contents(try bench.spool()).last?.upperBound == 36)
+    }
+
+    @Test("goes on behind the last whole batch when a newer segment was begun and got none")
+    func emptyNewestSegment() throws {
+        var bench = Workbench()
+        let spool = try bench.spool(segmentBytes: 1000)
+        try bench.append(to: spool, batches: 4, size: 500)
+        let begun = bench.folder + "/00000000000000000013.batches"
+        for content in [Data(), Data([0x50, 0x53, 0x42])] {
+            try content.write(to: URL(filePath: begun))
+            let reopened = try bench.spool(segmentBytes: 1000)
+            #expect(reopened.recovered?.header.ringEnd == 100)
+            #expect(reopened.newestSequence == 12)
+            #expect(!FileManager.default.fileExists(atPath: begun))
+        }
+    }
+
+    @Test("declares the rest of a gap into which the watermark reaches")
+    func watermarkInsideGap() throws {
+        let bench = Workbench()
+        let spool = try bench.spool()
+        let gap = BatchBuilder.gapBatch(
+            node: "n1", streamID: 7, bootID: .zero, clk: 1, baseMonotonic: 1, baseRealtime: 1, first: 1,
+            last: 100, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: 5, ringEnd: 6)
+        try spool.append(try BatchHeader.read(gap.span.raw), gap.span.raw)
+        guard case .batch(let rest)? = try spool.next(after: 40) else {
+            Issue.record("the stream is stuck")
+            return
+        }
+        let reader = try BatchReader(rest.bytes.span.raw)
+        #expect(reader.header == rest.header)
+        #expect(reader.header.firstSequence == 41)
+        #expect(reader.header.lastSequence == 100)
+        #expect(reader.gapReason == GapReason.sequenceSkip)
+        #expect(try spool.next(after: 100) == nil)
+    }
+
+    @Test("counts what it drops under its ring epoch, without what is acknowledged, and lets the stream go on")
+    func boundAfterAcknowledgement() throws {
+        var bench = Workbench()
+        let spool = try bench.spool(segmentBytes: 4000)
+        for epoch: UInt64 in [5, 5, 5, 5, 6, 6, 6, 6, 6] {
+            bench.builder.setClock(clk: 1, baseMonotonic: 1000, baseRealtime: 2000)
+            for _ in 0..<10 { bench.event() }
+            var bytes = ByteWriter()
+            let header = bench.builder.seal(
+                firstSequence: bench.next, ringEpoch: epoch, ringEnd: 0, into: &bytes)
+            bench.next = header.lastSequence + 1
+            try spool.append(header, bytes.bytes.span.raw)
+            if bench.next == 11 { spool.acknowledge(through: 10) }
+        }
+        while try spool.dropOldestSegment(reason: GapReason.spoolBound) > 0 {}
+        var lost: [UInt64: UInt64] = [:]
+        var cumulative: [UInt64: UInt64] = [:]
+        var last: UInt64 = 10
+        var dropped: UInt64 = 10
+        for opened in [spool, try bench.spool(segmentBytes: 4000)] {
+            (lost, cumulative, last) = ([:], [:], 10)
+            while case .batch(let batch)? = try opened.next(after: last) {
+                #expect(batch.header.firstSequence == last + 1)
+                last = batch.header.lastSequence
+                guard batch.header.kind == .gap else { continue }
+                dropped = last
+                for tally in try BatchReader(batch.bytes.span.raw).tallies {
+                    lost[batch.header.ringEpoch, default: 0] += tally.delta
+                    cumulative[batch.header.ringEpoch] = tally.cumulative
+                }
+            }
+            #expect(last == 90)
+            #expect(lost.values.reduce(0, +) == dropped - 10)
+            #expect(lost[5] == 30)
+            #expect(cumulative[5] == 40)
+            #expect(lost[6] == cumulative[6])
+        }
     }
 
     @Test("says what to do when its folder cannot be written")

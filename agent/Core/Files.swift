@@ -107,3 +107,17 @@ struct BinaryIdentity: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
 }
+
+/// What changes when a file's content does.
+struct FileStamp: Equatable {
+    private let size: Int
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// The stamp of the file at `path`; zero when there is none.
+    init(_ path: String) {
+        var about = stat()
+        if unsafe stat(path, &about) != 0 { about = stat() }
+        (size, seconds, nanoseconds) = (about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec)
+    }
+}

@@ -64,6 +64,14 @@ struct { /* hits of processes for which no slot was free, by tracepoint */
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } slotless SEC(".maps");
 
+struct { /* how many of them the streamer has reported */
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_TRACEPOINTS);
+    __type(key, __u32);
+    __type(value, __u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} slotless_told SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, PS_TRACEPOINTS);
@@ -147,7 +155,7 @@ static __always_inline bool admit(struct hit *hit, __u8 tracepoint) {
     int slot = known ? (int)*known : new_slot(tgid, hit->mono_ns);
     if (slot < 0 || slot >= PS_SLOTS) {
         __u64 *missed = bpf_map_lookup_elem(&slotless, &key);
-        if (missed) *missed += 1;
+        if (missed) __sync_fetch_and_add(missed, 1);
         return false;
     }
     hit->slot = slot;

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change below; an attacher refuses pinned maps of another layout. */
-#define PS_LAYOUT_VERSION 1
+#define PS_LAYOUT_VERSION 2
 
 #define PS_TRACEPOINTS 32 /* room in tables indexed by tracepoint; the catalogue ends far below */
 #define PS_SLOTS 1024     /* processes under observation or being judged at one time */
@@ -133,6 +133,7 @@ struct ps_slot {
     __u64 start_ticks; /* field 22 of /proc/PID/stat */
     __u64 exited_ns;
     __u64 matched_ns;
+    __u64 foreign_ns; /* not 0: it was FOREIGN until it was MATCHED */
     __u64 dev;
     __u64 inode;
     char exe[192];
@@ -153,6 +154,7 @@ struct ps_meta {
     __u64 epoch;        /* random, made with the ring */
     __u64 heartbeat_ns; /* the attacher is alive */
     __u64 attacher_pid;
+    __u64 attacher_start; /* its start_ticks: the pid may be another's by now */
     __u64 journal_head; /* entries ever written */
     __u64 ready_ns;     /* first instant at which everything configured was attached and classified */
     __u64 nodes;

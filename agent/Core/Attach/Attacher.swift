@@ -19,7 +19,10 @@ public final class Attacher {
     private var processes: [UInt32: WatchedProcess] = [:]
     /// Slots whose process is gone, until the streamer has drained them.
     private var ended: Set<UInt32> = []
-    private var refused: Set<BinaryIdentity> = []
+    /// Binaries that could not be read, as they were: one that is being copied has another stamp a moment later.
+    private var refused: [BinaryIdentity: FileStamp] = [:]
+    /// Index in the map of nodes by index in the configuration; a name keeps its index over restarts.
+    private var nodeIndices: [UInt32] = []
     private var missingBinaries: Set<String> = []
     /// When the attacher before this one was last alive, or 0 when there was none.
     private let blindSince: UInt64
@@ -55,33 +58,71 @@ public final class Attacher {
         Self.raiseMemoryLimit()
         folder = try BPFFolder.prepare(configuration.pinFolder, log: log)
         capture = try CaptureObject(directory: folder.path)
-        var meta = capture.maps.meta.value(0) ?? ps_meta()
-        if meta.attacher_pid != 0, meta.attacher_pid != UInt64(getpid()),
-            kill(pid_t(meta.attacher_pid), 0) == 0,
-            ps_monotonic_ns() < meta.heartbeat_ns + 2_000_000_000
-        {
+        guard Self.awaitEnd(ofAttacherIn: capture.maps) else {
             throw AgentError(
                 doing: doing,
-                reason: "process \(meta.attacher_pid) is already attached for agent \(configuration.agent)",
+                reason: "another process is already attached for agent \(configuration.agent)",
                 remedy: "stop it first, or give this agent another name")
         }
+        var meta = capture.maps.meta.value(0) ?? ps_meta()
         blindSince = meta.heartbeat_ns
-        if meta.epoch == 0 {
-            meta.epoch = UInt64.random(in: 1...UInt64(Int64.max))
-            for slot in 0..<UInt32(PS_SLOTS) { try capture.freeSlots.push(slot) }
-        }
+        if meta.epoch == 0 { meta.epoch = UInt64.random(in: 1...UInt64(Int64.max)) }
         meta.layout_version = UInt64(PS_LAYOUT_VERSION)
         meta.attacher_pid = UInt64(getpid())
+        meta.attacher_start = ProcessFacts(getpid())?.startTicks ?? 0
         meta.ready_ns = 0
-        meta.nodes = UInt64(configuration.nodes.count)
+        nodeIndices = try Self.placeNodes(configuration.nodes.map(\.name), in: capture.maps)
+        meta.nodes = UInt64(PS_NODES)
         try capture.maps.meta.set(0, meta)
-        for (index, node) in configuration.nodes.enumerated() {
-            var entry = ps_node()
-            setFixedText(&entry.name, node.name)
-            try capture.maps.nodes.set(UInt32(index), entry)
-        }
         try configuration.policy.install(in: capture.maps)
         if let user = configuration.user { try folder.give(to: SystemUser(named: user)) }
+    }
+
+    /// Whether no attacher before this one has programs attached any more: two would write each event twice.
+    ///
+    /// One that was killed takes seconds to detach, and is there until it has.
+    private static func awaitEnd(ofAttacherIn maps: CaptureMaps) -> Bool {
+        let heartbeat = maps.meta.value(0)?.heartbeat_ns
+        for _ in 0..<200 {
+            guard let meta = maps.meta.value(0), meta.attacher_pid != 0,
+                meta.attacher_pid != UInt64(getpid()), let pid = Int32(exactly: meta.attacher_pid),
+                let facts = ProcessFacts(pid), facts.startTicks == meta.attacher_start
+            else { return true }
+            guard meta.heartbeat_ns == heartbeat else { return false }
+            usleep(50_000)
+        }
+        return false
+    }
+
+    /// Gives each name its index in the map of nodes: the one it had, or one that no slot refers to.
+    private static func placeNodes(_ names: [String], in maps: CaptureMaps) throws -> [UInt32] {
+        var taken: [String: UInt32] = [:]
+        for index in 0..<UInt32(PS_NODES) {
+            guard let entry = maps.nodes.value(index) else { continue }
+            let name = fixedText(entry.name)
+            if !name.isEmpty { taken[name] = index }
+        }
+        var free = Set(0..<UInt32(PS_NODES)).subtracting(names.compactMap { taken[$0] })
+        for slot in 0..<UInt32(PS_SLOTS) {
+            guard let entry = maps.slots.value(slot) else { continue }
+            if entry.state == PS_SLOT_MATCHED.rawValue || entry.state == PS_SLOT_EXITED.rawValue {
+                free.remove(entry.node)
+            }
+        }
+        let vacant = free.subtracting(taken.values).sorted() + free.intersection(taken.values).sorted()
+        var next = vacant.makeIterator()
+        return try names.map { name in
+            if let index = taken[name] { return index }
+            guard let index = next.next() else {
+                throw AgentError(
+                    doing: "starting the attacher", reason: "there is no room for node \(name)",
+                    remedy: "wait until the processes of nodes that are no longer configured have ended")
+            }
+            var entry = ps_node()
+            setFixedText(&entry.name, name)
+            try maps.nodes.set(index, entry)
+            return index
+        }
     }
 
     private static func raiseMemoryLimit() {
@@ -91,7 +132,7 @@ public final class Attacher {
 
     /// Attaches and watches until `stop` says so.
     public func run(until stop: StopSignal) throws {
-        adoptSlots()
+        try adoptSlots()
         var nextScan: UInt64 = 0
         while !stop.isRaised {
             let now = ps_monotonic_ns()
@@ -110,14 +151,37 @@ public final class Attacher {
     }
 
     /// What the maps already know, from an attacher before this one.
-    private func adoptSlots() {
+    ///
+    /// It may have been killed between any two of its steps: a process may still lead to a slot it has left, and
+    /// a slot may be on its way between its process and the queue.
+    private func adoptSlots() throws {
+        var free: Set<UInt32> = []
+        while let slot = capture.freeSlots.pop() { free.insert(slot) }
+        var held: Set<UInt32> = []
+        var stale: [UInt32] = []
+        var process: UInt32? = nil
+        while let next = capture.maps.slotByProcess.key(after: process) {
+            process = next
+            guard let slot = capture.maps.slotByProcess.value(next), let entry = capture.maps.slots.value(slot)
+            else { continue }
+            let lives = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].contains { $0.rawValue == entry.state }
+            if lives, entry.tgid == next { held.insert(slot) } else { stale.append(next) }
+        }
+        for process in stale { capture.maps.slotByProcess.remove(process) }
         for slot in 0..<UInt32(PS_SLOTS) {
             guard let entry = capture.maps.slots.value(slot) else { continue }
             switch entry.state {
             case PS_SLOT_MATCHED.rawValue: watch(slot, entry)
             case PS_SLOT_GONE.rawValue, PS_SLOT_EXITED.rawValue, PS_SLOT_DRAINED.rawValue: ended.insert(slot)
-            default: break
+            default: if !held.contains(slot) { free.insert(slot) }
             }
+        }
+        for slot in free.sorted() {
+            if var entry = capture.maps.slots.value(slot), entry.state != PS_SLOT_FREE.rawValue {
+                entry.state = PS_SLOT_FREE.rawValue
+                try capture.maps.slots.set(slot, entry)
+            }
+            try capture.freeSlots.push(slot)
         }
     }
 
@@ -137,17 +201,19 @@ public final class Attacher {
     }
 
     private func attach(_ identity: BinaryIdentity, configured: String, through path: String) throws {
-        guard binaries[identity] == nil, !refused.contains(identity) else { return }
+        guard binaries[identity] == nil, refused[identity] == nil || refused[identity] != FileStamp(path)
+        else { return }
+        let stamp = FileStamp(path)
         let notes: TracepointNotes
         do {
             notes = try TracepointNotes(path: path)
         } catch {
-            refused.insert(identity)
+            refused[identity] = stamp
             log.error("cannot read a binary", metadata: ["path": "\(path)", "error": "\(error)"])
             return
         }
         guard !notes.sites.isEmpty else {
-            refused.insert(identity)
+            refused[identity] = stamp
             log.error(
                 "a binary has no tracepoints: it was built without USDT",
                 metadata: ["path": "\(path)", "remedy": "use a release build, or build with -DWITH_USDT=ON"])
@@ -203,6 +269,8 @@ public final class Attacher {
     private func write(_ entry: inout ps_journal) throws {
         guard var meta = capture.maps.meta.value(0) else { return }
         entry.at_ns = ps_monotonic_ns()
+        // A sign of life too: the first look at all binaries takes long.
+        meta.heartbeat_ns = entry.at_ns
         try capture.maps.journal.set(UInt32(meta.journal_head % UInt64(PS_JOURNAL)), entry)
         meta.journal_head += 1
         try capture.maps.meta.set(0, meta)
@@ -277,8 +345,13 @@ public final class Attacher {
             let index = configuration.nodes.firstIndex { $0.binary == binary && $0.match.matches(pid) }
             let now = ps_monotonic_ns()
             if let index, let identity {
+                if entry.state == PS_SLOT_FOREIGN.rawValue {
+                    // What it did before it was nobody's was dropped, and is declared by its time.
+                    try clearCounters(of: slot)
+                    entry.foreign_ns = entry.first_hit_ns
+                }
                 entry.state = PS_SLOT_MATCHED.rawValue
-                entry.node = UInt32(index)
+                entry.node = nodeIndices[index]
                 entry.start_ticks = facts.startTicks
                 entry.matched_ns = now
                 entry.dev = identity.device
@@ -314,8 +387,13 @@ public final class Attacher {
 
     private func watch(_ slot: UInt32, _ entry: ps_slot) {
         let pid = Int32(entry.tgid)
-        processes[slot] = WatchedProcess(
-            pid: pid, startTicks: entry.start_ticks, descriptor: ps_pidfd_open(pid))
+        var descriptor = ps_pidfd_open(pid)
+        // Another process may have its number by now.
+        if descriptor >= 0, ProcessFacts(pid)?.startTicks != entry.start_ticks {
+            close(descriptor)
+            descriptor = -1
+        }
+        processes[slot] = WatchedProcess(pid: pid, startTicks: entry.start_ticks, descriptor: descriptor)
     }
 
     private func waitForExits(milliseconds: Int32) {
@@ -344,7 +422,10 @@ public final class Attacher {
         ended.insert(slot)
         log.info(
             "a node's process has ended",
-            metadata: ["node": "\(configuration.nodes[Int(entry.node)].name)", "pid": "\(process.pid)"])
+            metadata: [
+                "node": "\(capture.maps.nodes.value(entry.node).map { fixedText($0.name) } ?? "")",
+                "pid": "\(process.pid)",
+            ])
     }
 
     /// Frees the slots whose last counters the streamer has written.
@@ -354,14 +435,18 @@ public final class Attacher {
                 continue
             }
             ended.remove(slot)
-            for tracepoint in 0..<UInt32(PS_TRACEPOINTS) {
-                try capture.maps.counters.setPerProcessor(
-                    slot * UInt32(PS_TRACEPOINTS) + tracepoint, ps_counters())
-            }
+            try clearCounters(of: slot)
             var fresh = ps_slot()
             fresh.generation = entry.generation + 1
             try capture.maps.slots.set(slot, fresh)
             try capture.freeSlots.push(slot)
+        }
+    }
+
+    private func clearCounters(of slot: UInt32) throws {
+        for tracepoint in 0..<UInt32(PS_TRACEPOINTS) {
+            try capture.maps.counters.setPerProcessor(
+                slot * UInt32(PS_TRACEPOINTS) + tracepoint, ps_counters())
         }
     }
 

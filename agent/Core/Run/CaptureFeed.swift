@@ -1,5 +1,6 @@
 import CollectorProtocol
 import Logging
+import Spool
 import Tracepoints
 
 /// Feeds a capture's events into streams, node by node in the order of time.
@@ -23,7 +24,20 @@ final class CaptureFeed {
                 remedy: "configure some of its nodes: \(source.events.keys.sorted().joined(separator: ", "))")
         }
         streams = try names.map {
-            try NodeStream(name: $0, state: configuration.state, bootID: source.identity)
+            let stream = try NodeStream(name: $0, state: configuration.state, bootID: source.identity)
+            if stream.ringEpoch == source.epoch {
+                for tally in stream.folder.spool.recoveredTallies {
+                    stream.builder.setCumulative(
+                        run: tally.run, tracepoint: tally.tracepoint, value: tally.cumulative)
+                }
+            }
+            return stream
+        }
+        // What was fed in part goes on with the times it began with.
+        let begun = streams.first { $0.ringEpoch == source.epoch }?.folder.spool.recovered?.header
+        if let begun {
+            offset = begun.baseRealtime - Int64(begun.baseMonotonic)
+            return
         }
         // Unless told otherwise the capture has just ended.
         let now = AgentClock().offset() + Int64(AgentClock().monotonic())

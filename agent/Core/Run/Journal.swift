@@ -39,6 +39,7 @@ struct Journal {
                     detail: fixedText(raw.detail)))
         }
         entries.append(contentsOf: fresh)
+        entries.removeFirst(max(0, entries.count - Int(PS_JOURNAL)))
         read = head
         return fresh
     }

@@ -1,4 +1,5 @@
 import CRecord
+import CollectorProtocol
 import Tracepoints
 
 /// A node's process as the streamer follows it: one run.
@@ -11,11 +12,15 @@ final class ObservedProcess {
     let startedAt: UInt64
     let binary: BinaryIdentity
     let exe: String
+    /// Since when its hits are taken: later than its start when it was nobody's at first.
+    let observedFrom: UInt64
 
     /// Records of this run put into the stream, by raw value of the tracepoint; over streamer restarts too.
     var consumed = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// The kernel's counters when last reported.
     var reported = [ps_counters](repeating: ps_counters(), count: Int(PS_TRACEPOINTS))
+    /// Records that were dropped before the attacher had said whose they were.
+    var lostUser = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// Events under policy `count` already in count records.
     var countedInRecords = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// Since when each tracepoint is covered without gap; 0 when it is not.
@@ -30,8 +35,7 @@ final class ObservedProcess {
 
     init(
         slot: UInt32, node: Int, run: UInt64, pid: UInt32, startTicks: UInt64, binary: BinaryIdentity,
-        exe: String,
-        reportedAt: UInt64
+        exe: String, observedFrom: UInt64
     ) {
         self.slot = slot
         self.node = node
@@ -41,7 +45,8 @@ final class ObservedProcess {
         startedAt = Self.startedAt(ticks: startTicks)
         self.binary = binary
         self.exe = exe
-        self.reportedAt = reportedAt
+        self.observedFrom = max(observedFrom, startedAt)
+        reportedAt = self.observedFrom
     }
 
     /// CLOCK_MONOTONIC of a start time in clock ticks, to the tick.
@@ -49,6 +54,18 @@ final class ObservedProcess {
 }
 
 extension ObservedProcess {
+    /// The counters of a tracepoint with `kept` events in the stream, or nil when it was never hit.
+    func entry(_ tracepoint: Tracepoint, kept: UInt64) -> CounterEntry? {
+        let index = Int(tracepoint.rawValue)
+        let lost = reported[index]
+        let hits =
+            kept + countedInRecords[index] + lost.lost_ring + lost.lost_unreadable + lostUser[index]
+        guard hits > 0 else { return nil }
+        return CounterEntry(
+            tracepoint: tracepoint.rawValue, hits: hits, counted: countedInRecords[index],
+            lostRing: lost.lost_ring, lostUnreadable: lost.lost_unreadable, lostUser: lostUser[index])
+    }
+
     /// Whether counted events are due to be reported: once a minute.
     func countDue(_ now: UInt64) -> Bool { now >= countedAt + 60_000_000_000 }
 }

@@ -28,10 +28,18 @@ public final class Streamer {
     private var processes: [UInt32: ObservedProcess] = [:]
     private var recoveredTallies: [[TallyKey: UInt64]] = []
     private var journal = Journal()
+    /// Slots whose records are nobody's, and the ring position behind them.
     private var gone: [UInt32: UInt64] = [:]
-    private var stalledSince: UInt64 = 0
+    /// Slots whose last counters are in a stream that is not flushed yet.
+    private var finished: Set<UInt32> = []
+    /// Since when records have waited for the verdict on a slot.
+    private var waitingSince: [UInt32: UInt64] = [:]
+    /// Records dropped without a verdict, which may come all the same.
+    private var dropped: [UInt32: [UInt64]] = [:]
+    private var refusedAt: UInt64 = 0
     private var unmatched = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
-    private var slotless = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
+    /// Hits without a slot that are reported in what has gathered since the last flush.
+    private var slotlessTold: [UInt32: UInt64] = [:]
     private let startedAt = ps_monotonic_ns()
 
     private struct TallyKey: Hashable {
@@ -76,6 +84,11 @@ public final class Streamer {
             let name = fixedText(entry.name)
             streamOfNode[index] = streams.firstIndex { $0.name == name }
         }
+        for (index, stream) in streams.enumerated() {
+            // Counters may come before the first event of a new ring, and belong to it.
+            stream.begin(epoch: epoch)
+            stream.checkpoint = { [unowned self] in writeCheckpoint(index) }
+        }
     }
 
     /// What the uplink announces and reads from.
@@ -85,42 +98,64 @@ public final class Streamer {
 
     /// Reads, spools and reports until `stop` is raised, then writes what is left.
     public func run(until stop: StopSignal) throws {
-        var nextFlush: UInt64 = 0
-        var nextReport: UInt64 = 0
-        var nextStatus: UInt64 = 0
-        try flush(counters: false)
+        var schedule = Schedule()
         while true {
             let stopping = stop.isRaised
             if !stopping { ring.wait(milliseconds: 20) }
-            let now = ps_monotonic_ns()
-            try readJournal()
-            try readSlots()
-            let report = now >= nextReport || stopping
-            let snapshot = report ? readCounters() : [:]
-            try drain()
-            if now >= nextFlush || ring.position - ring.publishedPosition > Self.publishBytes || report {
-                if report {
-                    try writeCounters(snapshot, at: now)
-                    nextReport = now + 1_000_000_000
+            do {
+                try turn(&schedule, stopping)
+                refusedAt = 0
+            } catch let refusal as DiskRefusal where !stopping {
+                // The ring keeps what comes, and the uplink goes on to send, which makes room.
+                let now = ps_monotonic_ns()
+                if refusedAt == 0 || now > refusedAt + 60_000_000_000 {
+                    log.error("the spool cannot be written; trying again", metadata: ["error": "\(refusal)"])
+                    refusedAt = now
                 }
-                try finishEnded()
-                if now >= nextStatus {
-                    try writeStatus(at: now)
-                    freeGone()
-                    nextStatus = now + 5_000_000_000
-                }
-                try flush(counters: report)
-                nextFlush = now + UInt64(configuration.batchInterval) * 1_000_000
+                usleep(100_000)
             }
             if stopping { break }
         }
         for stream in streams { try stream.folder.close() }
     }
 
+    private struct Schedule {
+        var flush: UInt64 = 0
+        var report: UInt64 = 0
+        var status: UInt64 = 0
+    }
+
+    private func turn(_ schedule: inout Schedule, _ stopping: Bool) throws {
+        for stream in streams { try stream.writeUnwritten() }
+        // Before the first record there has to be a clock.
+        if schedule.flush == 0 { try flush() }
+        let now = ps_monotonic_ns()
+        try readJournal()
+        try readSlots()
+        if now >= schedule.status { try sweepSlots() }
+        let report = now >= schedule.report || stopping
+        let snapshot = report ? readCounters() : [:]
+        try drain()
+        guard now >= schedule.flush || ring.position - ring.publishedPosition > Self.publishBytes || report
+        else { return }
+        if report {
+            try writeCounters(snapshot, at: now)
+            schedule.report = now + 1_000_000_000
+        }
+        try finishEnded()
+        if now >= schedule.status {
+            try writeStatus(at: now)
+            schedule.status = now + 5_000_000_000
+        }
+        try flush()
+        schedule.flush = now + UInt64(configuration.batchInterval) * 1_000_000
+    }
+
     // MARK: Flush
 
-    private func flush(counters: Bool) throws {
+    private func flush() throws {
         try writeClockSamples()
+        reportUnmatched(at: ps_monotonic_ns())
         let monotonic = clock.monotonic()
         let offset = clock.offset()
         for stream in streams {
@@ -131,10 +166,15 @@ public final class Streamer {
             }
         }
         if configuration.spoolSync == .always {
-            for stream in streams { try stream.folder.spool.sync() }
+            for stream in streams { try stream.sync() }
         }
         ring.publish()
-        try keepBound()
+        giveBackSlots()
+        for (tracepoint, count) in slotlessTold { try maps.slotlessTold.set(tracepoint, count) }
+        slotlessTold.removeAll()
+        do { try keepBound() } catch {
+            log.error("the spool cannot be kept within its bound", metadata: ["error": "\(error)"])
+        }
         link.batchesSpooled()
     }
 
@@ -178,7 +218,6 @@ public final class Streamer {
 
     private func drain() throws {
         let now = ps_monotonic_ns()
-        var stalled = false
         try ring.drain { record, position in
             let head = try RingRecordHead(record)
             if processes[head.slot] != nil {
@@ -191,19 +230,33 @@ public final class Streamer {
             case PS_SLOT_MATCHED.rawValue, PS_SLOT_EXITED.rawValue:
                 try adopt(head.slot, entry)
                 if processes[head.slot] != nil { try take(head, record, position) }
-            case PS_SLOT_FOREIGN.rawValue: break
-            case PS_SLOT_GONE.rawValue: unmatched[Int(head.tracepoint)] += 1
+            case PS_SLOT_FOREIGN.rawValue: forgetVerdict(head.slot)
+            case PS_SLOT_GONE.rawValue: drop(head, position)
             default:
-                if stalledSince == 0 { stalledSince = now }
-                guard now > stalledSince + Self.verdictDeadline else {
-                    stalled = true
-                    return false
+                let since = waitingSince[head.slot] ?? now
+                waitingSince[head.slot] = since
+                guard now > since + Self.verdictDeadline else { return false }
+                if drop(head, position) {
+                    let none = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
+                    dropped[head.slot, default: none][Int(head.tracepoint)] += 1
                 }
-                unmatched[Int(head.tracepoint)] += 1
             }
             return true
         }
-        if !stalled { stalledSince = 0 }
+    }
+
+    /// Counts a record of nobody's, once: the first stream's ring position tells after a restart.
+    @discardableResult
+    private func drop(_ head: RingRecordHead, _ position: UInt64) -> Bool {
+        guard let stream = streams.first, !stream.has(position: position, epoch: epoch) else { return false }
+        unmatched[Int(head.tracepoint)] += 1
+        stream.took(position: position, epoch: epoch)
+        return true
+    }
+
+    private func forgetVerdict(_ slot: UInt32) {
+        waitingSince[slot] = nil
+        dropped[slot] = nil
     }
 
     private func take(_ head: RingRecordHead, _ record: RawSpan, _ position: UInt64) throws {
@@ -240,8 +293,31 @@ public final class Streamer {
         }
     }
 
+    /// Finds what no record in the ring and no process any more leads to: slots that ended while nobody read.
+    private func sweepSlots() throws {
+        for slot in 0..<UInt32(PS_SLOTS) where gone[slot] == nil && !finished.contains(slot) {
+            guard let entry = maps.slots.value(slot) else { continue }
+            if entry.state == PS_SLOT_EXITED.rawValue, processes[slot] == nil {
+                try adopt(slot, entry)
+                processes[slot]?.drainTo = ring.producerPosition
+                processes[slot]?.exitedAt = entry.exited_ns
+                // Another configuration's node.
+                if processes[slot] == nil { gone[slot] = ring.producerPosition }
+            } else if entry.state == PS_SLOT_GONE.rawValue {
+                gone[slot] = ring.producerPosition
+            }
+        }
+    }
+
+    private func stream(ofNode index: UInt32) -> Int? {
+        if let known = streamOfNode[index] { return known }
+        guard let entry = maps.nodes.value(index) else { return nil }
+        streamOfNode[index] = streams.firstIndex { $0.name == fixedText(entry.name) }
+        return streamOfNode[index]
+    }
+
     private func adopt(_ slot: UInt32, _ entry: ps_slot) throws {
-        guard let node = streamOfNode[entry.node] else { return }
+        guard let node = stream(ofNode: entry.node) else { return }
         let stream = streams[node]
         let run = RunID.make(
             streamID: stream.folder.streamID, bootID: bootID, pid: UInt64(entry.tgid),
@@ -249,7 +325,7 @@ public final class Streamer {
         let process = ObservedProcess(
             slot: slot, node: node, run: run, pid: entry.tgid, startTicks: entry.start_ticks,
             binary: BinaryIdentity(device: entry.dev, inode: entry.inode), exe: fixedText(entry.exe),
-            reportedAt: ps_monotonic_ns())
+            observedFrom: entry.foreign_ns == 0 ? 0 : entry.matched_ns)
         for tracepoint in Tracepoint.allCases {
             let key = TallyKey(run: run, tracepoint: tracepoint.rawValue)
             let consumed = recoveredTallies[node][key] ?? 0
@@ -258,7 +334,9 @@ public final class Streamer {
                 stream.builder.setCumulative(run: run, tracepoint: tracepoint.rawValue, value: consumed)
             }
         }
-        try stream.restore(process)
+        let isKnown = try stream.restore(process, clock)
+        for (index, count) in (dropped[slot] ?? []).enumerated() { process.lostUser[index] += count }
+        forgetVerdict(slot)
         processes[slot] = process
         stream.write(
             .processStart(
@@ -267,6 +345,15 @@ public final class Streamer {
                     startedMonotonic: clock.shown(process.startedAt), executable: process.exe,
                     device: entry.dev,
                     inode: entry.inode)), run: run, monotonic: clock.monotonic())
+        if entry.foreign_ns != 0, !isKnown {
+            stream.write(
+                .gap(
+                    .init(
+                        reason: "unmatched_process", tracepoint: 0,
+                        fromMonotonic: clock.shown(process.startedAt),
+                        toMonotonic: clock.shown(process.observedFrom), count: nil)), run: run,
+                monotonic: clock.monotonic())
+        }
         for entry in journal.entries { try apply(entry, to: slot) }
         log.info(
             "streaming a process",
@@ -287,19 +374,21 @@ public final class Streamer {
                 .processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run,
                 monotonic: now)
             processes[slot] = nil
-            setDrained(slot)
+            finished.insert(slot)
         }
     }
 
-    /// Gives back the slots of processes that ended before their verdict, once the ring is read past them.
-    private func freeGone() {
-        for (slot, position) in gone where ring.position >= position {
+    /// Gives back slots once everything of them is flushed and the ring is published past them: from then on
+    /// the attacher may give them to another process.
+    private func giveBackSlots() {
+        for slot in finished {
             setDrained(slot)
-            gone[slot] = nil
         }
-        for slot in 0..<UInt32(PS_SLOTS) where gone[slot] == nil {
-            guard let entry = maps.slots.value(slot), entry.state == PS_SLOT_GONE.rawValue else { continue }
-            gone[slot] = ring.producerPosition
+        finished.removeAll()
+        for (slot, position) in gone where ring.publishedPosition >= position {
+            setDrained(slot)
+            forgetVerdict(slot)
+            gone[slot] = nil
         }
     }
 
@@ -348,20 +437,14 @@ public final class Streamer {
                         run: process.run, monotonic: clock.shown(now))
                     process.countedInRecords[index] = value.counted
                 }
-                let lost = value.lost_ring - before.lost_ring
+                let lost = value.lost_ring - min(value.lost_ring, before.lost_ring)
                 if lost > 0 { gap("ring_full", tracepoint, lost, process, now, stream) }
-                let unreadable = value.lost_unreadable - before.lost_unreadable
+                let unreadable = value.lost_unreadable - min(value.lost_unreadable, before.lost_unreadable)
                 if unreadable > 0 { gap("unreadable", tracepoint, unreadable, process, now, stream) }
-                let kept = max(value.submitted, process.consumed[index])
-                let hits = kept + process.countedInRecords[index] + value.lost_ring + value.lost_unreadable
-                if hits > 0 {
-                    entries.append(
-                        .init(
-                            tracepoint: tracepoint.rawValue, hits: hits,
-                            counted: process.countedInRecords[index],
-                            lostRing: value.lost_ring, lostUnreadable: value.lost_unreadable, lostUser: 0))
-                }
                 process.reported[index] = value
+                let early = process.lostUser[index]
+                let kept = max(value.submitted - min(value.submitted, early), process.consumed[index])
+                if let entry = process.entry(tracepoint, kept: kept) { entries.append(entry) }
             }
             if process.countDue(now) { process.countedAt = now }
             process.reportedAt = now
@@ -370,7 +453,24 @@ public final class Streamer {
                     .counters(.init(entries: entries)), run: process.run, monotonic: clock.shown(now))
             }
         }
-        reportUnmatched(at: now)
+    }
+
+    /// Tells the state of a node's processes at the front of a segment, so that whoever starts after us knows
+    /// what has been reported. The counters are those that the stream adds up to at this place.
+    private func writeCheckpoint(_ node: Int) {
+        let stream = streams[node]
+        for process in processes.values where process.node == node {
+            let entries = Tracepoint.allCases.compactMap {
+                process.entry($0, kept: process.consumed[Int($0.rawValue)])
+            }
+            stream.write(
+                .counters(.init(entries: entries)), run: process.run,
+                monotonic: max(clock.shown(process.reportedAt), stream.clockBase))
+            for tracepoint in Tracepoint.allCases {
+                let since = process.coveredSince[Int(tracepoint.rawValue)]
+                if since != 0 { stream.cover(tracepoint.rawValue, process.run, from: since, to: 0, clock) }
+            }
+        }
     }
 
     private func gap(
@@ -386,21 +486,24 @@ public final class Streamer {
                     toMonotonic: clock.shown(now), count: count)), run: process.run,
             monotonic: clock.shown(now))
         let index = Int(tracepoint.rawValue)
-        guard process.coveredSince[index] != 0 else { return }
-        stream.cover(tracepoint.rawValue, process.run, from: process.coveredSince[index], to: from, clock)
+        let since = process.coveredSince[index]
+        // Two causes in one report interrupt the coverage once.
+        guard since != 0, since != now else { return }
+        stream.cover(tracepoint.rawValue, process.run, from: since, to: max(since, from), clock)
         process.coveredSince[index] = now
         stream.cover(tracepoint.rawValue, process.run, from: now, to: 0, clock)
     }
 
     /// Events of processes that ended before anybody could say whose they were, and of those that got no slot.
     private func reportUnmatched(at now: UInt64) {
-        guard let stream = streams.first else { return }
+        guard let stream = streams.first, stream.clockBase != 0 else { return }
         for tracepoint in Tracepoint.allCases {
             let index = Int(tracepoint.rawValue)
             var missed: UInt64 = 0
             maps.slotless.perProcessor(UInt32(index)) { missed += $0 }
+            let told = slotlessTold[UInt32(index)] ?? maps.slotlessTold.value(UInt32(index)) ?? 0
             for (reason, count) in [
-                ("unmatched_process", unmatched[index]), ("no_slot", missed - min(missed, slotless[index])),
+                ("unmatched_process", unmatched[index]), ("no_slot", missed - min(missed, told)),
             ]
             where count > 0 {
                 stream.write(
@@ -412,7 +515,7 @@ public final class Streamer {
                     monotonic: clock.shown(now))
             }
             unmatched[index] = 0
-            slotless[index] = missed
+            if missed > told { slotlessTold[UInt32(index)] = missed }
         }
     }
 
@@ -429,13 +532,16 @@ public final class Streamer {
     private func apply(_ entry: Journal.Entry, to slot: UInt32) throws {
         guard entry.attached, let process = processes[slot], process.binary == entry.binary else { return }
         let index = Int(entry.tracepoint)
+        // Told before: by this streamer, or by one before it.
+        guard process.coveredSince[index] == 0 || process.coveredSince[index] < entry.at else { return }
         let stream = streams[process.node]
-        let from = max(entry.at, process.startedAt)
-        if entry.blindFrom != 0, entry.blindFrom < entry.at, process.startedAt < entry.at {
-            let blindFrom = max(entry.blindFrom, process.startedAt)
+        let from = max(entry.at, process.observedFrom)
+        if entry.blindFrom != 0, entry.blindFrom < entry.at, process.observedFrom < entry.at {
+            let blindFrom = max(entry.blindFrom, process.observedFrom)
             if process.coveredSince[index] != 0 {
                 stream.cover(
-                    entry.tracepoint, process.run, from: process.coveredSince[index], to: blindFrom, clock)
+                    entry.tracepoint, process.run, from: process.coveredSince[index],
+                    to: max(process.coveredSince[index], blindFrom), clock)
             }
             stream.write(
                 .gap(

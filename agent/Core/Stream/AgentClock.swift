@@ -37,6 +37,9 @@ public struct AgentClock: Sendable {
     /// The kernel's CLOCK_MONOTONIC as this clock shows it.
     func shown(_ kernel: UInt64) -> UInt64 { UInt64(Int64(kernel) + monotonicShift) }
 
+    /// The kernel's reading that this clock shows as `shown`.
+    func kernel(_ shown: UInt64) -> UInt64 { UInt64(max(0, Int64(shown) - monotonicShift)) }
+
     /// Now.
     func monotonic() -> UInt64 { shown(ps_monotonic_ns()) }
 

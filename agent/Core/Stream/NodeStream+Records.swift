@@ -39,27 +39,53 @@ extension NodeStream {
                     detail: entry.detail)), run: nil, monotonic: clock.monotonic())
     }
 
-    /// Tells a process what a streamer before this one has already reported of it in the newest segment.
-    func restore(_ process: ObservedProcess) throws {
+    /// Tells a process what a streamer before this one has already reported of it in the newest segment, and
+    /// returns whether there was anything.
+    func restore(_ process: ObservedProcess, _ clock: AgentClock) throws -> Bool {
         var sequence = max(1, folder.spool.newestSegmentFirst) - 1
-        while case .batch(let batch)? = try folder.spool.next(after: sequence) {
+        var isKnown = false
+        while let next = try folder.spool.next(after: sequence) {
+            guard case .batch(let batch) = next else {
+                if case .hole(let before) = next { sequence = before - 1 }
+                continue
+            }
             sequence = batch.header.lastSequence
             let reader = try BatchReader(batch.bytes.span.raw)
-            guard reader.runs.contains(process.run), batch.header.ringEpoch == ringEpoch else { continue }
+            guard reader.header.kind == .events, reader.runs.contains(process.run),
+                batch.header.ringEpoch == ringEpoch
+            else { continue }
             var records = reader.records()
             while let record = try records.next() {
-                guard record.run == process.run,
-                    case .counters(let counters)? = try ControlRecord(record, in: reader)
-                else {
+                guard record.run == process.run, let control = try ControlRecord(record, in: reader) else {
                     continue
                 }
-                for entry in counters.entries where Int(entry.tracepoint) < process.reported.count {
-                    let index = Int(entry.tracepoint)
-                    process.countedInRecords[index] = entry.counted
-                    process.reported[index].lost_ring = entry.lostRing
-                    process.reported[index].lost_unreadable = entry.lostUnreadable
-                }
+                isKnown = process.restore(control, at: clock.kernel(record.monotonic), clock) || isKnown
             }
+        }
+        return isKnown
+    }
+}
+
+extension ObservedProcess {
+    /// Takes over what a record in the stream says that was reported.
+    fileprivate func restore(_ record: ControlRecord, at: UInt64, _ clock: AgentClock) -> Bool {
+        switch record {
+        case .counters(let counters):
+            for entry in counters.entries where Int(entry.tracepoint) < reported.count {
+                let index = Int(entry.tracepoint)
+                countedInRecords[index] = entry.counted
+                reported[index].lost_ring = entry.lostRing
+                reported[index].lost_unreadable = entry.lostUnreadable
+                lostUser[index] = entry.lostUser
+            }
+            reportedAt = at
+            return true
+        case .coverage(let coverage):
+            guard Int(coverage.tracepoint) < coveredSince.count else { return false }
+            coveredSince[Int(coverage.tracepoint)] =
+                coverage.toMonotonic == 0 ? clock.kernel(coverage.fromMonotonic) : 0
+            return true
+        default: return false
         }
     }
 }

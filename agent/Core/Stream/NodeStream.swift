@@ -14,6 +14,13 @@ final class NodeStream {
     private var segments: ClockSegments
     private var sealed = ByteWriter(capacity: 2 << 20)
     private let bootID: BootID
+    /// The batch in ``sealed`` that the disk has refused so far.
+    private var unwritten: BatchHeader?
+    private var isSkipDeclared = false
+    /// Called when the batch being sealed begins a segment: writes what a streamer after us has to know.
+    ///
+    /// The newest segment alone stays when all is acknowledged, so each has to tell the whole state.
+    var checkpoint: () -> Void = {}
 
     /// A batch is sealed when it would grow past this.
     static let batchBytes = 1 << 20
@@ -31,7 +38,7 @@ final class NodeStream {
 
     /// Declares what an unclean stop left open. To be called once, when the clock is set.
     func declareSkip() throws {
-        guard let skipped = folder.skipped else { return }
+        guard let skipped = folder.skipped, !isSkipDeclared else { return }
         let bytes = BatchBuilder.gapBatch(
             node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
             baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime,
@@ -39,11 +46,19 @@ final class NodeStream {
             last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
             ringEnd: ringEnd)
         let header = try BatchHeader.read(bytes.span.raw)
-        try folder.spool.append(header, bytes.span.raw)
+        try refusable { try folder.spool.append(header, bytes.span.raw) }
+        isSkipDeclared = true
     }
 
     /// Where the clock segment of the records being written begins.
     var clockBase: UInt64 { segments.baseMonotonic }
+
+    /// Begins to read the ring of `epoch`, if it is another than the one the stream knows.
+    func begin(epoch: UInt64) {
+        guard epoch != ringEpoch else { return }
+        ringEnd = 0
+        ringEpoch = epoch
+    }
 
     /// Notes that the record that ends at `position` of the ring of `epoch` is in the builder.
     func took(position: UInt64, epoch: UInt64) {
@@ -71,13 +86,47 @@ final class NodeStream {
     }
 
     /// Seals what has gathered, if anything, and appends it to the spool.
+    ///
+    /// When the disk refuses, the batch is kept with its numbers, and is what the next call tries first.
     func seal() throws {
+        try writeUnwritten()
         guard !builder.isEmpty else { return }
-        if folder.spool.nextBeginsSegment { builder.checkpointNext() }
+        try refusable { try sealBuilder() }
+        try writeUnwritten()
+    }
+
+    private func sealBuilder() throws {
+        if folder.spool.nextBeginsSegment {
+            checkpoint()
+            builder.checkpointNext()
+        }
         let first = try folder.take(builder.recordCount)
         sealed.removeAll()
-        let header = builder.seal(firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
-        let bytes = sealed.bytes
-        try folder.spool.append(header, bytes.span.raw)
+        unwritten = builder.seal(
+            firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
     }
+
+    /// Appends the batch that an earlier attempt could not.
+    func writeUnwritten() throws {
+        guard let header = unwritten else { return }
+        try declareSkip()
+        let bytes = sealed.bytes
+        try refusable { try folder.spool.append(header, bytes.span.raw) }
+        unwritten = nil
+    }
+
+    /// Waits until everything written is on disk.
+    func sync() throws { try refusable { try folder.spool.sync() } }
+
+    private func refusable(_ body: () throws -> Void) throws {
+        do { try body() } catch { throw DiskRefusal(node: name, cause: "\(error)") }
+    }
+}
+
+/// The disk takes nothing at the moment. What could not be written is kept and tried again.
+struct DiskRefusal: Error, CustomStringConvertible {
+    let node: String
+    let cause: String
+
+    var description: String { "\(node): \(cause)" }
 }

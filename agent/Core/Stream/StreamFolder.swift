@@ -38,23 +38,24 @@ final class StreamFolder {
         nextSequence = resumed
         // After an unclean stop the numbers up to the lease's end may have been used by batches that are lost.
         skipped = !clean && resumed > spooled + 1 ? spooled + 1...resumed - 1 : nil
+        // Nothing is leased before the first number is taken: a full disk must not keep the spool from being sent.
         leaseEnd = resumed
-        try takeLease(from: resumed)
     }
 
-    /// Takes `count` numbers.
+    /// Takes `count` numbers; none when they cannot be leased.
     func take(_ count: Int) throws -> UInt64 {
         let first = nextSequence
-        nextSequence += UInt64(count)
-        if nextSequence > leaseEnd { try takeLease(from: nextSequence) }
+        let next = first + UInt64(count)
+        if next > leaseEnd { try takeLease(from: first, through: next) }
+        nextSequence = next
         return first
     }
 
     /// Goes on behind `sequence`, which the aggregator already has from us.
     func jump(past sequence: UInt64) throws {
         guard sequence >= nextSequence else { return }
+        try takeLease(from: sequence + 1)
         nextSequence = sequence + 1
-        try takeLease(from: nextSequence)
     }
 
     /// Gives back what was leased and not used: the next start goes on without a hole.
@@ -63,8 +64,9 @@ final class StreamFolder {
         try Files.writeDurably(path + "/lease", Array("\(nextSequence) clean\n".utf8))
     }
 
-    private func takeLease(from sequence: UInt64) throws(AgentError) {
-        leaseEnd = sequence + Self.leaseLength
-        try Files.writeDurably(path + "/lease", Array("\(leaseEnd) leased\n".utf8))
+    private func takeLease(from sequence: UInt64, through last: UInt64 = 0) throws(AgentError) {
+        let end = max(sequence + Self.leaseLength, last)
+        try Files.writeDurably(path + "/lease", Array("\(end) leased\n".utf8))
+        leaseEnd = end
     }
 }

@@ -60,15 +60,30 @@ extension BatchDecoder {
         guard let tracepoint = Tracepoint(rawValue: coverage.tracepoint) else { return }
         let end = coverage.toMonotonic == 0 ? nil : "\(Timestamp.micros(header, coverage.toMonotonic))"
         let key = ["\(state.key.node)", "\(context.run)", tracepoint.name]
+        let start = "\(Timestamp.micros(header, coverage.fromMonotonic))"
+        // The same interval may have begun under an earlier clock pair, at a slightly other time: an open one is
+        // the one that is meant, whatever its beginning.
+        guard let end else {
+            rollups.execute(
+                """
+                INSERT INTO peerscope.capture_interval (node_id, run_id, tracepoint, valid_from)
+                SELECT $1::int, $2::bigint, $3::text, peerscope.at_us($4)
+                 WHERE NOT EXISTS (SELECT 1 FROM peerscope.capture_interval
+                                    WHERE node_id = $1::int AND run_id = $2::bigint AND tracepoint = $3::text
+                                      AND valid_to IS NULL)
+                ON CONFLICT (node_id, run_id, tracepoint, valid_from) DO NOTHING
+                """, key + [start])
+            return
+        }
         rollups.execute(
             """
             INSERT INTO peerscope.capture_interval (node_id, run_id, tracepoint, valid_from, valid_to)
-            VALUES ($1, $2, $3, peerscope.at_us($4), peerscope.at_us($5))
-            ON CONFLICT (node_id, run_id, tracepoint, valid_from)
-            DO UPDATE SET valid_to = coalesce(peerscope.capture_interval.valid_to, excluded.valid_to)
-            """, key + ["\(Timestamp.micros(header, coverage.fromMonotonic))", end])
-        guard let end else { return }
-        // The same interval may have begun under an earlier clock pair, at a slightly other time.
+            SELECT $1::int, $2::bigint, $3::text, peerscope.at_us($4), peerscope.at_us($5)
+             WHERE NOT EXISTS (SELECT 1 FROM peerscope.capture_interval
+                                WHERE node_id = $1::int AND run_id = $2::bigint AND tracepoint = $3::text
+                                  AND valid_to IS NULL AND valid_from <= peerscope.at_us($5))
+            ON CONFLICT (node_id, run_id, tracepoint, valid_from) DO NOTHING
+            """, key + [start, end])
         rollups.execute(
             """
             UPDATE peerscope.capture_interval SET valid_to = peerscope.at_us($4)
@@ -101,12 +116,31 @@ extension BatchDecoder {
             let key = CountsKey(
                 run: Int64(clamping: tally.run), epoch: Int64(bitPattern: header.ringEpoch),
                 tracepoint: tracepoint)
-            state.counts[key, default: TracepointCounts()].loseInSpool(Int64(clamping: tally.delta))
-            lost += Int64(clamping: tally.delta)
+            // Part of a dropped segment may have been stored before: the cumulative count tells what was not.
+            let missing =
+                tally.cumulative == 0
+                ? Int64(clamping: tally.delta)
+                : max(0, Int64(clamping: tally.cumulative) - (state.counts[key]?.settled ?? 0))
+            state.counts[key, default: TracepointCounts()].loseInSpool(missing)
+            lost += missing
         }
         declare(
             header.firstSequence, header.lastSequence, count: batch.tallies.isEmpty ? nil : lost,
             reason: batch.gapReason ?? "unknown", by: "agent", state)
+    }
+
+    /// Counts what the stream had before `batch` and nobody stored or declared by count: it lay in a hole of the
+    /// spool, or was committed to a database that has been set back.
+    func reconcile(_ batch: borrowing BatchReader, _ state: StreamState) {
+        for tally in batch.tallies where tally.cumulative > tally.delta {
+            guard let tracepoint = Tracepoint(rawValue: tally.tracepoint) else { continue }
+            let key = CountsKey(
+                run: Int64(clamping: tally.run), epoch: Int64(bitPattern: batch.header.ringEpoch),
+                tracepoint: tracepoint)
+            let before = Int64(clamping: tally.cumulative - tally.delta)
+            let missing = before - (state.counts[key]?.settled ?? 0)
+            if missing > 0 { state.counts[key, default: TracepointCounts()].loseInSpool(missing) }
+        }
     }
 
     /// Sequence numbers that the tables will never have.

@@ -36,6 +36,7 @@ final class BatchDecoder {
         if let monotonic = survey.monotonic {
             state.clock.begin(header, first: monotonic.lowerBound, last: monotonic.upperBound)
         }
+        if header.firstSequence == state.durable + 1 { reconcile(batch, state) }
         var refused = RefusedRecords()
         var strings = BatchStrings(count: batch.stringCount)
         var cursor = batch.records()

@@ -23,6 +23,9 @@ struct TracepointCounts: Equatable {
     var lostQuarantine: Int64 = 0
     var isDirty = true
 
+    /// Events of the stream that are accounted for: what a tally's cumulative count counts.
+    var settled: Int64 { stored + lostSpool + lostQuarantine }
+
     mutating func store() {
         hits += 1
         stored += 1
