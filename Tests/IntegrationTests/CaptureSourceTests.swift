@@ -39,10 +39,12 @@ struct CaptureSourceTests {
         let dictionary = try Program.output(
             "peerscope",
             [
-                "sql", "--database", fleet.database, "-X", "-q", "-A", "-t", "-f", Checkout.path("schema/dictionary.sql"),
+                "sql", "--database", fleet.database, "-X", "-q", "-A", "-t", "-f",
+                Checkout.path("schema/dictionary.sql"),
             ])
         let written = try String(contentsOfFile: Checkout.path("schema/README.md"), encoding: .utf8)
-        #expect(dictionary.text == written, "schema/README.md is out of date: its first lines say how it is made")
+        #expect(
+            dictionary.text == written, "schema/README.md is out of date: its first lines say how it is made")
         // Feeding it again adds nothing.
         let rows = try fleet.sql("select count(*) from peerscope.p2p_message")
         try feed(fleet)

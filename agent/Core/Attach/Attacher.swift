@@ -162,9 +162,12 @@ public final class Attacher {
         var process: UInt32? = nil
         while let next = capture.maps.slotByProcess.key(after: process) {
             process = next
-            guard let slot = capture.maps.slotByProcess.value(next), let entry = capture.maps.slots.value(slot)
+            guard let slot = capture.maps.slotByProcess.value(next),
+                let entry = capture.maps.slots.value(slot)
             else { continue }
-            let lives = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].contains { $0.rawValue == entry.state }
+            let lives = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].contains {
+                $0.rawValue == entry.state
+            }
             if lives, entry.tgid == next { held.insert(slot) } else { stale.append(next) }
         }
         for process in stale { capture.maps.slotByProcess.remove(process) }
