@@ -77,4 +77,25 @@ struct AgentConfigurationTests {
             try AgentConfiguration.Node(argument: "name=n1,binary=/b,pidfile=/x")
         }
     }
+
+    @Test("reads policy and snaplens from flags")
+    func policyArguments() throws {
+        var policy = CapturePolicy.standard
+        for word in ["full", "utxocache:add=count", "mempool:added=off"] { try policy.apply(policy: word) }
+        for word in ["default=100", "inbound.tx=0", "outbound.cmpctblock=4096"] {
+            try policy.apply(snaplen: word)
+        }
+        #expect(policy.mode(.utxocacheAdd) == .count)
+        #expect(policy.mode(.mempoolAdded) == .off)
+        #expect(policy.mode(.selectedCoins) == .full)
+        #expect(policy.snaplen == 100)
+        #expect(policy.snaplens[.init(inbound: true, type: "tx")] == 0)
+        #expect(policy.snaplens[.init(inbound: false, type: "cmpctblock")] == 4096)
+        for word in ["utxocache:add", "utxocache:ad=full", "net:inbound_message=most"] {
+            #expect(throws: AgentError.self) { try policy.apply(policy: word) }
+        }
+        for word in ["100", "default=4194305", "sideways.tx=1", "inbound=5", "inbound.tx=-1"] {
+            #expect(throws: AgentError.self) { try policy.apply(snaplen: word) }
+        }
+    }
 }

@@ -41,8 +41,15 @@ struct CommonOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Capture policy: `full` keeps everything; default as documented.", valueName: "policy"))
-    var policy: String?
+            "`full` keeps everything, `default` what the manual says, and TRACEPOINT=full|count|off changes one. "
+                + "Repeatable.", valueName: "policy"))
+    var policy: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Payload bytes kept: default=BYTES, inbound.TYPE=BYTES or outbound.TYPE=BYTES. Repeatable.",
+            valueName: "snaplen"))
+    var snaplen: [String] = []
 
     func settings() throws -> AgentConfiguration {
         var settings = AgentConfiguration()
@@ -55,12 +62,11 @@ struct CommonOptions: ParsableArguments {
         if let user = user ?? environment["USER"] { settings.user = user }
         let nodes = node.isEmpty ? environment.list("NODES") : node
         if !nodes.isEmpty { settings.nodes = try nodes.map(AgentConfiguration.Node.init(argument:)) }
-        if let policy = policy ?? environment["POLICY"] {
-            guard policy == "full" || policy == "default" else {
-                throw ValidationError(
-                    "--policy is `full` or `default`; finer settings go into the configuration file")
-            }
-            settings.policy = policy == "full" ? .everything : .standard
+        for word in policy.isEmpty ? environment.list("POLICY") : policy {
+            try settings.policy.apply(policy: word)
+        }
+        for word in snaplen.isEmpty ? environment.list("SNAPLEN") : snaplen {
+            try settings.policy.apply(snaplen: word)
         }
         return settings
     }

@@ -21,6 +21,21 @@ struct RunCommand: ParsableCommand {
             "Folder of streams and spools. (default: /var/lib/peerscope-agent)", valueName: "dir"))
     var state: String?
 
+    @Option(help: ArgumentHelp("Bytes all spools may take on disk. (default: 8 GiB)", valueName: "bytes"))
+    var spoolBytes: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "When spooled batches are forced to disk: always, interval or never.", valueName: "when"))
+    var spoolFsync: String?
+
+    @Option(help: ArgumentHelp("Milliseconds between two forced writes. (default: 200)", valueName: "ms"))
+    var spoolIntervalMs: Int?
+
+    @Option(
+        help: ArgumentHelp("Milliseconds between two batches of a node. (default: 100)", valueName: "ms"))
+    var batchIntervalMs: Int?
+
     @Option(help: ArgumentHelp("Take the events from this capture file instead of eBPF.", valueName: "file"))
     var capture: String?
 
@@ -39,6 +54,26 @@ struct RunCommand: ParsableCommand {
             let environment = AgentEnvironment()
             if let aggregator = aggregator ?? environment["AGGREGATOR"] { settings.aggregator = aggregator }
             if let state = state ?? environment["STATE"] { settings.state = state }
+            func number(_ flag: Int?, _ name: String) throws -> Int? {
+                guard flag == nil, let text = environment[name] else { return flag }
+                guard let number = Int(text) else {
+                    throw ValidationError("PEERSCOPE_\(name) is a whole number")
+                }
+                return number
+            }
+            if let bytes = try number(spoolBytes, "SPOOL_BYTES") { settings.spoolBytes = bytes }
+            if let interval = try number(spoolIntervalMs, "SPOOL_INTERVAL_MS") {
+                settings.spoolInterval = interval
+            }
+            if let interval = try number(batchIntervalMs, "BATCH_INTERVAL_MS") {
+                settings.batchInterval = interval
+            }
+            if let word = spoolFsync ?? environment["SPOOL_FSYNC"] {
+                guard let sync = AgentConfiguration.SyncPolicy(rawValue: word) else {
+                    throw ValidationError("--spool-fsync is always, interval or never")
+                }
+                settings.spoolSync = sync
+            }
             try settings.complete()
             var clock = AgentClock()
             if let faults = environment["TEST_CLOCK"] { clock = try AgentClock(faults: faults) }

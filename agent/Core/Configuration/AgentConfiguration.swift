@@ -97,6 +97,15 @@ public struct AgentConfiguration: Sendable {
                     remedy: "tell them apart with datadir, pid_file or unit")
             }
         }
+        for (name, value, range) in [
+            ("spool.bytes", spoolBytes, (1 << 20)...Int.max),
+            ("spool.interval_ms", spoolInterval, 1...60_000),
+            ("batch_interval_ms", batchInterval, 10...10_000),
+        ] where !range.contains(value) {
+            throw AgentError(
+                doing: doing, reason: "`\(name)` is \(value)",
+                remedy: "choose a number from \(range.lowerBound) to \(range.upperBound)")
+        }
         guard nodes.count <= 64 else {
             throw AgentError(
                 doing: doing, reason: "\(nodes.count) nodes, where 64 are possible", remedy: "use two agents")
