@@ -172,6 +172,34 @@ struct ReplayTests {
         }
     }
 
+    @Test("gives the whole account of processes that ended while no streamer ran, and does so once")
+    func endedUnread() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1", "n2"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 20, lead: 2)
+        // All is fired five seconds after the start, and the nodes linger for another.
+        usleep(5_000_000)
+        let host = fleet.hosts[0]
+        host.streamer?.end(SIGKILL)
+        try fleet.awaitNodes()
+        usleep(500_000)
+        try fleet.stream(host)
+        try fleet.awaitCommitted(seconds: 30)
+        try expectEverythingStored(fleet)
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        usleep(3_000_000)
+        #expect(try fleet.sql("select count(*) from peerscope.event_gap where last_seq is null") == "0")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) - count(distinct (node_id, run_id, tracepoint)) from peerscope.capture_interval
+                """) == "0")
+        #expect(
+            try fleet.sql("select count(*) from peerscope.capture_interval where valid_to is null") == "0")
+    }
+
     @Test("keeps its differences of time within their errors when one clock is wrong and another is stepped")
     func clocks() throws {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)

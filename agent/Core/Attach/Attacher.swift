@@ -162,10 +162,11 @@ public final class Attacher {
         var process: UInt32? = nil
         while let next = capture.maps.slotByProcess.key(after: process) {
             process = next
-            guard let slot = capture.maps.slotByProcess.value(next), let entry = capture.maps.slots.value(slot)
+            guard let slot = capture.maps.slotByProcess.value(next),
+                let entry = capture.maps.slots.value(slot)
             else { continue }
-            let lives = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].contains { $0.rawValue == entry.state }
-            if lives, entry.tgid == next { held.insert(slot) } else { stale.append(next) }
+            let living = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].map(\.rawValue)
+            if living.contains(entry.state), entry.tgid == next { held.insert(slot) } else { stale.append(next) }
         }
         for process in stale { capture.maps.slotByProcess.remove(process) }
         for slot in 0..<UInt32(PS_SLOTS) {
