@@ -200,6 +200,89 @@ struct ReplayTests {
             try fleet.sql("select count(*) from peerscope.capture_interval where valid_to is null") == "0")
     }
 
+    @Test("declares what a node did before its pid file said whose it was, and counts what follows exactly")
+    func latePidFile() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        let host = fleet.hosts[0]
+        let elsewhere = fleet.folder + "/elsewhere.pid"
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let start = now.tv_sec * 1_000_000_000 + now.tv_nsec + 500_000_000
+        let node = try Program(
+            host.folder + "/" + host.standin,
+            [
+                fleet.capture, "--node", "n1", "--pid-file", elsewhere, "--speed", "6", "--start-at",
+                "\(start)", "--linger", "1", "--record", fleet.truth("n1"), "--summary",
+                fleet.folder + "/n1.summary.json",
+            ], log: fleet.folder + "/late.log")
+        defer { node.end() }
+        // After two seconds it is taken for another's.
+        usleep(4_500_000)
+        try FileManager.default.copyItem(atPath: elsewhere, toPath: host.folder + "/nodes/n1.pid")
+        try host.attacher?.awaitText("found a node's process", seconds: 5)
+        usleep(500_000)
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        #expect(node.wait() == 0)
+        try fleet.awaitCommitted(seconds: 30)
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        // What is not stored was fired before the process was found, and that time is declared.
+        let stored = try fleet.storedRows()["n1"] ?? [:]
+        let fired = try Truth(fleet.truth("n1")).observed
+        #expect(stored.values.reduce(0, +) > 0)
+        #expect(stored.values.reduce(0, +) < fired.values.reduce(0, +))
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.event_gap where reason = 'unmatched_process' and run_id is not null
+                """) == "1")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.p2p_message m join peerscope.event_gap g using (node_id, run_id)
+                where reason = 'unmatched_process' and m.ts < g.gap_to - interval '50 ms'
+                """) == "0")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.capture_interval c join peerscope.event_gap g using (node_id, run_id)
+                where reason = 'unmatched_process' and c.valid_from < g.gap_to - interval '50 ms'
+                """) == "0")
+    }
+
+    @Test("loses nothing that fits the ring when the spool's disk is full for a while")
+    func fullDisk() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
+        defer { fleet.stop() }
+        let host = fleet.hosts[0]
+        let state = host.folder + "/state"
+        func mount(_ options: String) throws {
+            let process = Process()
+            process.executableURL = URL(filePath: "/bin/mount")
+            process.arguments = ["-t", "tmpfs", "-o", options, "tmpfs", state]
+            try process.run()
+            process.waitUntilExit()
+            guard process.terminationStatus == 0 else { throw FleetFailure("cannot mount \(state)") }
+        }
+        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+        try mount("size=64k")
+        defer { umount2(state, Int32(MNT_DETACH)) }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 10, lead: 2)
+        try host.streamer?.awaitText("the spool cannot be written", seconds: 10)
+        usleep(1_000_000)
+        // A streamer that begins with a full disk waits as well.
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        try host.streamer?.awaitText("the spool cannot be written", seconds: 10)
+        try fleet.awaitNodes()
+        try mount("remount,size=256m")
+        try fleet.awaitCommitted(seconds: 30)
+        try expectEverythingStored(fleet)
+    }
+
     @Test("keeps its differences of time within their errors when one clock is wrong and another is stepped")
     func clocks() throws {
         let fleet = try Fleet(capture: "regtest6", layout: Self.six)
