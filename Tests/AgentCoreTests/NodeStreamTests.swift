@@ -1,4 +1,5 @@
 import ByteCodec
+import CRecord
 import CollectorProtocol
 import Foundation
 import Spool
@@ -86,5 +87,37 @@ struct NodeStreamTests {
         }
         #expect(notice.reason == GapReason.sequenceSkip)
         #expect(notice.count == 2)
+    }
+
+    @Test("tells a process what was reported of it, also that its coverage has ended")
+    func restore() throws {
+        let first = try stream()
+        let clock = AgentClock()
+        try first.advanceClock(monotonic: 1000, offset: 2000)
+        let entry = CounterEntry(
+            tracepoint: 1, hits: 10, counted: 4, lostRing: 3, lostUnreadable: 2, lostUser: 1)
+        first.write(.counters(.init(entries: [entry])), run: 7, monotonic: 5000)
+        first.cover(1, 7, from: 2000, to: 0, clock)
+        first.cover(2, 7, from: 2000, to: 0, clock)
+        first.cover(2, 7, from: 2000, to: 6000, clock)
+        try first.seal()
+        let process = ObservedProcess(
+            slot: 0, node: 0, run: 7, pid: 1, startTicks: 0,
+            binary: BinaryIdentity(device: 1, inode: 1), exe: "", observedFrom: 0)
+        #expect(try first.restore(process, clock))
+        #expect(process.countedInRecords[1] == 4)
+        #expect(process.reported[1].lost_ring == 3)
+        #expect(process.lostUser[1] == 1)
+        #expect(process.reportedAt == 5000)
+        #expect(process.coveredSince[1] == 2000)
+        #expect(process.coveredSince[2] == 0)
+        #expect(process.toldUntil[2] == 6000)
+        // Counters of another ring say nothing of this one.
+        let other = ObservedProcess(
+            slot: 0, node: 0, run: 7, pid: 1, startTicks: 0,
+            binary: BinaryIdentity(device: 1, inode: 1), exe: "", observedFrom: 0)
+        first.begin(epoch: 6)
+        #expect(try !first.restore(other, clock))
+        #expect(other.reported[1].lost_ring == 0)
     }
 }

@@ -532,7 +532,7 @@ public final class Streamer {
         guard entry.attached, let process = processes[slot], process.binary == entry.binary else { return }
         let index = Int(entry.tracepoint)
         // Told before: by this streamer, or by one before it.
-        guard process.coveredSince[index] == 0 || process.coveredSince[index] < entry.at else { return }
+        guard max(process.coveredSince[index], process.toldUntil[index]) < entry.at else { return }
         let stream = streams[process.node]
         let from = max(entry.at, process.observedFrom)
         if entry.blindFrom != 0, entry.blindFrom < entry.at, process.observedFrom < entry.at {
