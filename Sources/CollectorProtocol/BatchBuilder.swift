@@ -76,6 +76,9 @@ public struct BatchBuilder: Sendable {
         tallies.restore(run: run, tracepoint: tracepoint, cumulative: value)
     }
 
+    /// Forgets the tallies of a run that has ended and whose records are all sealed.
+    public mutating func forget(run: UInt64) { tallies.forget(run: run) }
+
     /// Makes the next sealed batch carry the tallies of every run and tracepoint ever counted; for the first
     /// batch of a spool segment.
     public mutating func checkpointNext() { isCheckpoint = true }

@@ -29,6 +29,21 @@ struct TallyTable: Sendable {
         cumulatives[place(run: run, tracepoint: tracepoint)] = cumulative
     }
 
+    /// Drops a run that has ended, so that restarts of a node do not pile up; not while it has a delta.
+    mutating func forget(run: UInt64) {
+        guard !touched.contains(where: { runs.keys[$0 / Self.width] == run }) else { return }
+        var rest = TallyTable()
+        // Touched places first, in their order.
+        let untouched = known.indices.filter { known[$0] && deltas[$0] == 0 }
+        for old in touched + untouched where runs.keys[old / Self.width] != run {
+            let new = rest.place(run: runs.keys[old / Self.width], tracepoint: UInt8(old % Self.width + 1))
+            rest.deltas[new] = deltas[old]
+            rest.cumulatives[new] = cumulatives[old]
+            if deltas[old] > 0 { rest.touched.append(new) }
+        }
+        self = rest
+    }
+
     /// A new ring epoch counts from 0.
     mutating func forgetCumulatives() {
         for place in cumulatives.indices { cumulatives[place] = 0 }

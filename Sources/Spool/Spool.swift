@@ -85,10 +85,13 @@ public final class Spool: Sendable {
 
     /// Appends a sealed batch; it is in the page cache when this returns and on disk after ``sync()``.
     ///
-    /// Returns whether the batch began a new segment.
+    /// With `toNewest` it goes behind the batch before it even when that segment is full. Returns whether the
+    /// batch began a new segment.
     @discardableResult
-    public func append(_ header: BatchHeader, _ bytes: borrowing RawSpan) throws(SpoolError) -> Bool {
-        let full = nextBeginsSegment
+    public func append(
+        _ header: BatchHeader, _ bytes: borrowing RawSpan, toNewest: Bool = false
+    ) throws(SpoolError) -> Bool {
+        let full = nextBeginsSegment && !(toNewest && state.withLock { !$0.segments.isEmpty })
         if full {
             let file = try SegmentFile.create(folder: folder, first: header.firstSequence)
             state.withLock { state in

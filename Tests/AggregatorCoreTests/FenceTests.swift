@@ -177,6 +177,63 @@ struct FenceTests {
                 == 8)
     }
 
+    @Test func whatAHoleTookIsCountedFromTheTalliesBehindIt() throws {
+        let conninfo = try WithDatabase.fresh()
+        let aggregator = try WithDatabase.aggregator(conninfo)
+        defer { aggregator.stop() }
+        let agent = try TestAgent(port: aggregator.port)
+        _ = try agent.greet([("alpha", 77)])
+        let batches = Self.batches(6)
+        try agent.send(batch: batches[0])
+        // The second cannot be read any more, and nobody knows what was in it.
+        try agent.send(
+            batch: BatchBuilder.gapBatch(
+                node: "alpha", streamID: 77, bootID: CaptureBatches.boot, clk: 1, baseMonotonic: 1,
+                baseRealtime: 1, first: 4, last: 6, reason: GapReason.spoolCorrupt, tallies: []))
+        try agent.send(batch: batches[2])
+        try agent.awaitCommitted([77: 9])
+        // The next two were dropped with the third, which had been stored already.
+        try agent.send(
+            batch: BatchBuilder.gapBatch(
+                node: "alpha", streamID: 77, bootID: CaptureBatches.boot, clk: 1, baseMonotonic: 1,
+                baseRealtime: 1, first: 10, last: 15, reason: GapReason.spoolBound,
+                tallies: [
+                    Tally(run: 5, tracepoint: Tracepoint.mempoolAdded.rawValue, delta: 9, cumulative: 15)
+                ], ringEpoch: 9))
+        try agent.send(batch: batches[5])
+        try agent.awaitCommitted([77: 18])
+        #expect(
+            try Self.count(
+                "SELECT lost_spool FROM peerscope.stream_tracepoint WHERE hits = 18 AND stored = 9", conninfo)
+                == 9)
+    }
+
+    @Test func aRepeatedCoverageMakesNoSecondInterval() throws {
+        let conninfo = try WithDatabase.fresh()
+        let aggregator = try WithDatabase.aggregator(conninfo)
+        defer { aggregator.stop() }
+        let agent = try TestAgent(port: aggregator.port)
+        _ = try agent.greet([("alpha", 77)])
+        var next: UInt64 = 1
+        // Opened, told again under a clock pair that is 300 µs off, and closed under another.
+        for (index, to) in [0, 0, 9_000_000_000 as UInt64].enumerated() {
+            var builder = BatchBuilder(node: "alpha", streamID: 77, bootID: CaptureBatches.boot)
+            builder.setClock(
+                clk: 1 + UInt32(index), baseMonotonic: 1_000_000_000,
+                baseRealtime: ps_realtime_ns() / 1_000_000_000 * 1_000_000_000 + Int64(index) * 300_000)
+            ControlRecord.coverage(.init(tracepoint: 1, fromMonotonic: 2_000_000_000, toMonotonic: to))
+                .encode(into: &builder, run: 5, monotonic: 3_000_000_000)
+            var out = ByteWriter()
+            next = builder.seal(firstSequence: next, ringEpoch: 9, ringEnd: 0, into: &out).lastSequence + 1
+            try agent.send(batch: out.bytes)
+        }
+        try agent.awaitCommitted([77: 3])
+        #expect(try Self.count("SELECT count(*) FROM peerscope.capture_interval", conninfo) == 1)
+        #expect(
+            try Self.count(
+                "SELECT count(*) FROM peerscope.capture_interval WHERE valid_to > valid_from", conninfo) == 1)
+    }
+
     @Test func aFrameThatIsNoFrameEndsTheConnectionOnly() throws {
         let conninfo = try WithDatabase.fresh()
         let aggregator = try WithDatabase.aggregator(conninfo)

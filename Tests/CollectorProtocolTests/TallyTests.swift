@@ -45,6 +45,25 @@ import Tracepoints
         #expect(try seal(&builder, epoch: 6)[0].cumulative == 1)
     }
 
+    @Test func anEndedRunIsForgottenAndTheOthersAreKept() throws {
+        var builder = Sample.builder()
+        builder.setCumulative(run: 9, tracepoint: 4, value: 40)
+        builder.setCumulative(run: 10, tracepoint: 5, value: 50)
+        Sample.addEvent(.mempoolAdded, at: Sample.base, to: &builder)
+        builder.forget(run: Sample.run)  // Not yet: it has an event that is not sealed.
+        builder.forget(run: 9)
+        builder.checkpointNext()
+        #expect(
+            Set(try seal(&builder, epoch: 1).map(\.run)) == [10, Sample.run])
+        builder.forget(run: Sample.run)
+        Sample.addEvent(.mempoolRejected, at: Sample.base, to: &builder)
+        builder.checkpointNext()
+        let tallies = try seal(&builder, epoch: 1)
+        #expect(tallies.contains(Tally(run: 10, tracepoint: 5, delta: 0, cumulative: 50)))
+        #expect(tallies.contains(Tally(run: Sample.run, tracepoint: 20, delta: 1, cumulative: 1)))
+        #expect(tallies.count == 2)
+    }
+
     @Test func controlRecordsAreNotCounted() throws {
         var builder = Sample.builder()
         for control in Sample.controls { control.encode(into: &builder, run: nil, monotonic: Sample.base) }

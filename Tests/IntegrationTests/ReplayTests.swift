@@ -149,11 +149,12 @@ struct ReplayTests {
         #expect(unobserved > 0, "the attacher's death left no event unobserved")
         let windows = try fleet.sql(
             """
-            select tracepoint, (extract(epoch from gap_from) * 1e9 - s.base)::bigint, (extract(epoch from gap_to) * 1e9 - s.base)::bigint
-            from peerscope.event_gap g join peerscope.node n using (node_id)
-            cross join (select avg(extract(epoch from ts) * 1e9 - mono_ns) as base from peerscope.clock_sample c
-                        join peerscope.node m using (node_id) where m.name = 'n1') s
-            where n.name = 'n1' and reason = 'blind'
+            select g.tracepoint, (extract(epoch from g.gap_from) * 1e9 - c.real_minus_mono_ns)::bigint,
+                   (extract(epoch from g.gap_to) * 1e9 - c.real_minus_mono_ns)::bigint
+              from peerscope.event_gap g join peerscope.node n using (node_id)
+              join peerscope.clock_segment c
+                on c.node_id = g.node_id and g.gap_to between c.valid_from and coalesce(c.valid_to, 'infinity')
+             where n.name = 'n1' and g.reason = 'blind'
             """
         ).split(separator: "\n").map { $0.split(separator: "|").map(String.init) }
         #expect(!windows.isEmpty)
@@ -207,6 +208,34 @@ struct ReplayTests {
             try fleet.sql("select count(*) from peerscope.capture_interval where valid_to is null") == "0")
     }
 
+    @Test("gives the whole account of processes that ended while no streamer ran, and does so once")
+    func endedUnread() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1", "n2"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 20, lead: 2)
+        // All is fired five seconds after the start, and the nodes linger for another.
+        usleep(5_000_000)
+        let host = fleet.hosts[0]
+        host.streamer?.end(SIGKILL)
+        try fleet.awaitNodes()
+        usleep(500_000)
+        try fleet.stream(host)
+        try fleet.awaitCommitted(seconds: 30)
+        try expectEverythingStored(fleet)
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        usleep(3_000_000)
+        #expect(try fleet.sql("select count(*) from peerscope.event_gap where last_seq is null") == "0")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) - count(distinct (node_id, run_id, tracepoint)) from peerscope.capture_interval
+                """) == "0")
+        #expect(
+            try fleet.sql("select count(*) from peerscope.capture_interval where valid_to is null") == "0")
+    }
+
     @Test("declares what a full ring loses, and explains every event nevertheless")
     func overrun() throws {
         let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
@@ -238,6 +267,86 @@ struct ReplayTests {
             try fleet.sql("select sum(count) from peerscope.event_gap where reason = 'ring_full'")
                 == "\(lost)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+    }
+
+    @Test("declares what a node did before its pid file said whose it was, and counts what follows exactly")
+    func latePidFile() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        let host = fleet.hosts[0]
+        let elsewhere = fleet.folder + "/elsewhere.pid"
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let start = now.tv_sec * 1_000_000_000 + now.tv_nsec + 500_000_000
+        let node = try Program(
+            host.folder + "/" + host.standin,
+            [
+                fleet.capture, "--node", "n1", "--pid-file", elsewhere, "--speed", "6", "--start-at",
+                "\(start)", "--linger", "1", "--record", fleet.truth("n1"), "--summary",
+                fleet.folder + "/n1.summary.json",
+            ], log: fleet.folder + "/late.log")
+        defer { node.end() }
+        // After two seconds it is taken for another's.
+        usleep(4_500_000)
+        try FileManager.default.copyItem(atPath: elsewhere, toPath: host.folder + "/nodes/n1.pid")
+        try host.attacher?.awaitText("found a node's process", seconds: 5)
+        usleep(500_000)
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        #expect(node.wait() == 0)
+        try fleet.awaitCommitted(seconds: 30)
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        // What is not stored was fired before the process was found, and that time is declared.
+        let stored = try fleet.storedRows()["n1"] ?? [:]
+        let fired = try Truth(fleet.truth("n1")).observed
+        #expect(stored.values.reduce(0, +) > 0)
+        #expect(stored.values.reduce(0, +) < fired.values.reduce(0, +))
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.event_gap where reason = 'unmatched_process' and run_id is not null
+                """) == "1")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.p2p_message m join peerscope.event_gap g using (node_id, run_id)
+                where reason = 'unmatched_process' and m.ts < g.gap_to - interval '50 ms'
+                """) == "0")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from peerscope.capture_interval c join peerscope.event_gap g using (node_id, run_id)
+                where reason = 'unmatched_process' and c.valid_from < g.gap_to - interval '50 ms'
+                """) == "0")
+    }
+
+    @Test("loses nothing that fits the ring when the spool's disk is full for a while")
+    func fullDisk() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
+        defer { fleet.stop() }
+        let host = fleet.hosts[0]
+        let state = host.folder + "/state"
+        func mount(_ options: String) throws {
+            let (status, text) = try Program.output(
+                "/bin/mount", ["-t", "tmpfs", "-o", options, "tmpfs", state])
+            guard status == 0 else { throw FleetFailure("cannot mount \(state): \(text)") }
+        }
+        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+        try mount("size=64k")
+        defer { umount2(state, Int32(MNT_DETACH)) }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 10, lead: 2)
+        try host.streamer?.awaitText("the spool cannot be written", seconds: 10)
+        usleep(1_000_000)
+        // A streamer that begins with a full disk waits as well.
+        host.streamer?.end(SIGKILL)
+        try fleet.stream(host)
+        try host.streamer?.awaitText("the spool cannot be written", seconds: 10)
+        try fleet.awaitNodes()
+        try mount("remount,size=256m")
+        try fleet.awaitCommitted(seconds: 30)
+        try expectEverythingStored(fleet)
     }
 
     @Test("keeps its differences of time within their errors when one clock is wrong and another is stepped")

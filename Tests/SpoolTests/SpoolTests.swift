@@ -203,8 +203,7 @@ struct SpoolTests {
         #expect(try spool.next(after: 100) == nil)
     }
 
-    @Test(
-        "counts what it drops under its ring epoch, without what is acknowledged, and lets the stream go on")
+    @Test("counts what it drops by ring epoch, without what is acknowledged, and goes on without a hole")
     func boundAfterAcknowledgement() throws {
         var bench = Workbench()
         let spool = try bench.spool(segmentBytes: 4000)

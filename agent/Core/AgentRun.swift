@@ -26,6 +26,7 @@ public struct AgentRun {
                 remedy: "add one under `nodes`")
         }
         log.notice("source: eBPF", metadata: ["pins": "\(configuration.pinFolder)"])
+        Self.raiseFileLimit()
         try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
@@ -66,6 +67,15 @@ public struct AgentRun {
         while !stop.isRaised, !(exitWhenDone && uplink.isDrained) { usleep(20_000) }
         uplink.stop(drainingFor: 5)
         syncing.stop()
+    }
+
+    /// A spool keeps a file open for each segment, which in a long outage are more than the usual 1024.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        let files = __rlimit_resource_t(7)  // RLIMIT_NOFILE
+        guard unsafe getrlimit(files, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(files, &limit)
     }
 
     /// An agent started by root becomes the configured user; in any case it keeps no capability.

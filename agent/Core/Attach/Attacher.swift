@@ -165,17 +165,17 @@ public final class Attacher {
             guard let slot = capture.maps.slotByProcess.value(next),
                 let entry = capture.maps.slots.value(slot)
             else { continue }
-            let lives = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].contains {
-                $0.rawValue == entry.state
-            }
-            if lives, entry.tgid == next { held.insert(slot) } else { stale.append(next) }
+            let living = [PS_SLOT_NEW, PS_SLOT_MATCHED, PS_SLOT_FOREIGN].map(\.rawValue)
+            let isHeld = living.contains(entry.state) && entry.tgid == next
+            if isHeld { held.insert(slot) } else { stale.append(next) }
         }
         for process in stale { capture.maps.slotByProcess.remove(process) }
         for slot in 0..<UInt32(PS_SLOTS) {
             guard let entry = capture.maps.slots.value(slot) else { continue }
             switch entry.state {
             case PS_SLOT_MATCHED.rawValue: watch(slot, entry)
-            case PS_SLOT_GONE.rawValue, PS_SLOT_EXITED.rawValue, PS_SLOT_DRAINED.rawValue: ended.insert(slot)
+            case PS_SLOT_GONE.rawValue, PS_SLOT_EXITED.rawValue, PS_SLOT_DRAINED.rawValue:
+                ended.insert(slot)
             default: if !held.contains(slot) { free.insert(slot) }
             }
         }

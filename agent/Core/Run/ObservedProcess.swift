@@ -25,6 +25,8 @@ final class ObservedProcess {
     var countedInRecords = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// Since when each tracepoint is covered without gap; 0 when it is not.
     var coveredSince = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
+    /// Up to when a streamer before this one has told of the coverage: what lies before is not told again.
+    var toldUntil = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// When counted events were last reported.
     var countedAt: UInt64 = 0
     /// When the counters were last read.

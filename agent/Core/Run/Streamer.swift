@@ -31,7 +31,7 @@ public final class Streamer {
     /// Slots whose records are nobody's, and the ring position behind them.
     private var gone: [UInt32: UInt64] = [:]
     /// Slots whose last counters are in a stream that is not flushed yet.
-    private var finished: Set<UInt32> = []
+    private var finished: [UInt32: ObservedProcess] = [:]
     /// Since when records have waited for the verdict on a slot.
     private var waitingSince: [UInt32: UInt64] = [:]
     /// Records dropped without a verdict, which may come all the same.
@@ -161,9 +161,7 @@ public final class Streamer {
         for stream in streams {
             try stream.seal()
             try stream.advanceClock(monotonic: monotonic, offset: offset)
-            if let sequence = link.watermark(of: stream.folder.streamID) {
-                try stream.folder.jump(past: sequence)
-            }
+            if let sequence = link.watermark(of: stream.folder.streamID) { try stream.jump(past: sequence) }
         }
         if configuration.spoolSync == .always {
             for stream in streams { try stream.sync() }
@@ -295,7 +293,7 @@ public final class Streamer {
 
     /// Finds what no record in the ring and no process any more leads to: slots that ended while nobody read.
     private func sweepSlots() throws {
-        for slot in 0..<UInt32(PS_SLOTS) where gone[slot] == nil && !finished.contains(slot) {
+        for slot in 0..<UInt32(PS_SLOTS) where gone[slot] == nil && finished[slot] == nil {
             guard let entry = maps.slots.value(slot) else { continue }
             if entry.state == PS_SLOT_EXITED.rawValue, processes[slot] == nil {
                 try adopt(slot, entry)
@@ -374,15 +372,16 @@ public final class Streamer {
                 .processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run,
                 monotonic: now)
             processes[slot] = nil
-            finished.insert(slot)
+            finished[slot] = process
         }
     }
 
     /// Gives back slots once everything of them is flushed and the ring is published past them: from then on
     /// the attacher may give them to another process.
     private func giveBackSlots() {
-        for slot in finished {
+        for (slot, process) in finished {
             setDrained(slot)
+            streams[process.node].builder.forget(run: process.run)
         }
         finished.removeAll()
         for (slot, position) in gone where ring.publishedPosition >= position {
@@ -533,7 +532,7 @@ public final class Streamer {
         guard entry.attached, let process = processes[slot], process.binary == entry.binary else { return }
         let index = Int(entry.tracepoint)
         // Told before: by this streamer, or by one before it.
-        guard process.coveredSince[index] == 0 || process.coveredSince[index] < entry.at else { return }
+        guard max(process.coveredSince[index], process.toldUntil[index]) < entry.at else { return }
         let stream = streams[process.node]
         let from = max(entry.at, process.observedFrom)
         if entry.blindFrom != 0, entry.blindFrom < entry.at, process.observedFrom < entry.at {

@@ -26,6 +26,8 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
     private let bootID: BootID
     private var received = ByteBuffer()
     private var pumping = false
+    /// Streams whose spool could not be read, and until when they are left alone.
+    private var suspendedUntil: [UInt64: UInt64] = [:]
 
     init(
         hello: Hello, clock: AgentClock, streams: [UplinkStream], link: UplinkMailbox, log: Logger,
@@ -121,10 +123,19 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
         pumping = true
         defer { pumping = false }
         var wrote = false
-        do {
-            for stream in streams { wrote = try pump(stream, context) || wrote }
-        } catch {
-            fail(ProtocolError("\(error)"), context)
+        let now = clock.monotonic()
+        for stream in streams where now >= suspendedUntil[stream.streamID] ?? 0 {
+            do {
+                wrote = try pump(stream, context) || wrote
+            } catch let error as SpoolError {
+                // The others' streams do not suffer for it.
+                suspendedUntil[stream.streamID] = now + 5_000_000_000
+                log.error(
+                    "a spool cannot be read; trying again",
+                    metadata: ["node": "\(stream.node)", "error": "\(error)"])
+            } catch {
+                fail(ProtocolError("\(error)"), context)
+            }
         }
         if wrote { context.flush() }
     }

@@ -82,8 +82,11 @@ extension ObservedProcess {
             return true
         case .coverage(let coverage):
             guard Int(coverage.tracepoint) < coveredSince.count else { return false }
-            coveredSince[Int(coverage.tracepoint)] =
-                coverage.toMonotonic == 0 ? clock.kernel(coverage.fromMonotonic) : 0
+            let index = Int(coverage.tracepoint)
+            let from = clock.kernel(coverage.fromMonotonic)
+            let to = clock.kernel(coverage.toMonotonic)
+            coveredSince[index] = coverage.toMonotonic == 0 ? from : 0
+            toldUntil[index] = max(toldUntil[index], from, to)
             return true
         default: return false
         }

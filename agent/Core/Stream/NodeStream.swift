@@ -17,6 +17,8 @@ final class NodeStream {
     /// The batch in ``sealed`` that the disk has refused so far.
     private var unwritten: BatchHeader?
     private var isSkipDeclared = false
+    /// The first number given out since the start, or since the last jump.
+    private var firstNumber: UInt64?
     /// Called when the batch being sealed begins a segment: writes what a streamer after us has to know.
     ///
     /// The newest segment alone stays when all is acknowledged, so each has to tell the whole state.
@@ -46,7 +48,8 @@ final class NodeStream {
             last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
             ringEnd: ringEnd)
         let header = try BatchHeader.read(bytes.span.raw)
-        try refusable { try folder.spool.append(header, bytes.span.raw) }
+        // A segment begins with a checkpoint, which this is not.
+        try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }
         isSkipDeclared = true
     }
 
@@ -101,6 +104,7 @@ final class NodeStream {
             builder.checkpointNext()
         }
         let first = try folder.take(builder.recordCount)
+        if firstNumber == nil { firstNumber = first }
         sealed.removeAll()
         unwritten = builder.seal(
             firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
@@ -113,6 +117,24 @@ final class NodeStream {
         let bytes = sealed.bytes
         try refusable { try folder.spool.append(header, bytes.span.raw) }
         unwritten = nil
+    }
+
+    /// Goes on behind `sequence` when the aggregator is ahead of us: our folder was set back.
+    ///
+    /// What was spooled under numbers that it takes for its own will not be sent, and is declared.
+    func jump(past sequence: UInt64) throws {
+        guard sequence >= folder.nextSequence else { return }
+        let before = folder.nextSequence
+        try refusable { try folder.jump(past: sequence) }
+        let now = segments.baseMonotonic
+        guard let began = firstNumber, began < before else { return }
+        // The next tallies say how many events of which process these were.
+        ControlRecord.gap(
+            .init(
+                reason: GapReason.sequenceSkip, tracepoint: 0, fromMonotonic: now, toMonotonic: now,
+                count: before - began)
+        ).encode(into: &builder, run: nil, monotonic: now)
+        firstNumber = nil
     }
 
     /// Waits until everything written is on disk.
