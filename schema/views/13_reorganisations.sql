@@ -7,7 +7,7 @@ WITH connected AS (
            lag(b.hash) OVER w AS left_hash,
            lag(b.height) OVER w AS left_height
       FROM peerscope.block_connected b
-    WINDOW w AS (PARTITION BY b.node_id ORDER BY b.ts, b.seq)
+    WINDOW w AS (PARTITION BY b.node_id ORDER BY b.clk, b.ts, b.seq)
 ),
 -- Deeper than two days of blocks is a background chain state at work, not a reorganisation.
 turns AS (
@@ -16,11 +16,11 @@ turns AS (
 ),
 -- The first block of the new branch that is higher than what was left made the node change over.
 winners AS (
-    SELECT t.node_id, t.ts, t.seq, (array_agg(b.hash ORDER BY b.ts, b.seq))[1] AS hash
+    SELECT t.node_id, t.ts, t.seq, (array_agg(b.hash ORDER BY b.clk, b.ts, b.seq))[1] AS hash
       FROM turns t
       JOIN peerscope.block_connected b
         ON b.node_id = t.node_id AND b.height = t.left_height + 1
-       AND (b.ts, b.seq) > (t.ts, t.seq) AND b.ts < t.ts + interval '1 hour'
+       AND (b.clk, b.ts, b.seq) > (t.clk, t.ts, t.seq) AND b.ts < t.ts + interval '1 hour'
      GROUP BY t.node_id, t.ts, t.seq
 )
 SELECT n.name AS node,
