@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "peerscope-agent", targets: ["peerscope-agent"]),
         .executable(name: "peerscope-aggregator", targets: ["peerscope-aggregator"]),
         .executable(name: "tracepoint-replay", targets: ["tracepoint-replay"]),
+        .executable(name: "tracepoint-replay-v27", targets: ["tracepoint-replay-v27"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -42,7 +43,9 @@ let package = Package(
         .systemLibrary(name: "CLibelf", pkgConfig: "libelf"),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq"),
         .target(name: "CPlatform"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .target(name: "CProbes"),
+        .target(name: "CProbesV27"),
         .target(name: "CRecord", path: "agent/bpf", exclude: ["capture.bpf.c"], publicHeadersPath: "."),
 
         // What both sides share.
@@ -56,7 +59,8 @@ let package = Package(
             name: "Spool", dependencies: ["ByteCodec", "CollectorProtocol", "CPlatform"],
             swiftSettings: strict),
         .target(
-            name: "BPF", dependencies: ["CLibbpf", "CLibelf", "CRecord", "CPlatform", "CaptureProgram", "Tracepoints"],
+            name: "BPF",
+            dependencies: ["CLibbpf", "CLibelf", "CRecord", "CPlatform", "CaptureProgram", "Tracepoints"],
             swiftSettings: strict),
         .target(
             name: "CaptureProgram", path: "agent/CaptureProgram", swiftSettings: strict,
@@ -69,16 +73,19 @@ let package = Package(
         .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
         .target(name: "CollectorTesting", dependencies: ["CPlatform"], swiftSettings: strict),
 
+        .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
+
         // The agent.
         .target(
             name: "AgentCore",
             dependencies: [
-                "BPF", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool", "Telemetry", "Tracepoints",
+                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool",
+                "Telemetry", "Tracepoints",
                 crypto, log, yams,
             ] + nio,
             path: "agent/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser],
+            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser, log],
             path: "agent/Command", swiftSettings: strict),
 
         // The aggregator.
@@ -90,14 +97,66 @@ let package = Package(
             ] + nio,
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-aggregator", dependencies: ["AggregatorCore", "PostgreSQL", argumentParser],
+            name: "peerscope-aggregator",
+            dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
             path: "aggregator/Command", swiftSettings: strict),
 
         // The operator's command line, and the stand-in node.
         .executableTarget(
             name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
+        .target(
+            name: "TracepointReplayCore", dependencies: ["CPlatform", "CaptureFormat", argumentParser],
+            swiftSettings: strict),
         .executableTarget(
-            name: "tracepoint-replay", dependencies: ["CProbes", "CPlatform", argumentParser],
+            name: "tracepoint-replay", dependencies: ["CProbes", "TracepointReplayCore", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "tracepoint-replay-v27",
+            dependencies: ["CProbesV27", "TracepointReplayCore", argumentParser],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TracepointReplayTests",
+            dependencies: [
+                "CProbes", "CProbesV27", "CZlib", "CaptureFormat", "TracepointReplayCore", "Tracepoints",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay",
+                "tracepoint-replay-v27",
+            ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+        .testTarget(
+            name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
+        .testTarget(
+            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AgentCoreTests",
+            dependencies: [
+                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool",
+                "Tracepoints",
+            ],
+            swiftSettings: strict),
+
+        .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
+        .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "CollectorProtocolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Tracepoints"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AggregatorCoreTests",
+            dependencies: [
+                "AggregatorCore", "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL",
+                "Tracepoints", "peerscope-aggregator",
+                log,
+            ],
+            swiftSettings: strict),
+
+        .testTarget(
+            name: "BitcoinP2PTests", dependencies: ["BitcoinP2P", "ByteCodec"], swiftSettings: strict),
+        .testTarget(
+            name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser],
             swiftSettings: strict),
     ]
 )

@@ -6,6 +6,8 @@ public enum ByteCodecError: Error, Equatable, Sendable {
     case overlongInteger(offset: Int)
     /// A CompactSize at `offset` is larger than `limit`.
     case limitExceeded(offset: Int, value: UInt64, limit: UInt64)
+    /// A CompactSize at `offset` uses more bytes than its value needs.
+    case notMinimal(offset: Int)
 }
 
 /// Reads integers and byte runs from borrowed bytes, in order, and never past their end.
@@ -51,7 +53,9 @@ public struct ByteReader: ~Escapable {
     public mutating func u8() throws(ByteCodecError) -> UInt8 { try load(UInt8.self) }
     /// The next 16-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u16() throws(ByteCodecError) -> UInt16 { UInt16(littleEndian: try load(UInt16.self)) }
+    public mutating func u16() throws(ByteCodecError) -> UInt16 {
+        UInt16(littleEndian: try load(UInt16.self))
+    }
     /// The next 16-bit unsigned integer in network order.
     @inlinable @_lifetime(self: copy self)
     public mutating func u16BigEndian() throws(ByteCodecError) -> UInt16 {
@@ -59,7 +63,9 @@ public struct ByteReader: ~Escapable {
     }
     /// The next 32-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u32() throws(ByteCodecError) -> UInt32 { UInt32(littleEndian: try load(UInt32.self)) }
+    public mutating func u32() throws(ByteCodecError) -> UInt32 {
+        UInt32(littleEndian: try load(UInt32.self))
+    }
     /// The next 32-bit unsigned integer in network order.
     @inlinable @_lifetime(self: copy self)
     public mutating func u32BigEndian() throws(ByteCodecError) -> UInt32 {
@@ -67,7 +73,9 @@ public struct ByteReader: ~Escapable {
     }
     /// The next 64-bit unsigned integer.
     @inlinable @_lifetime(self: copy self)
-    public mutating func u64() throws(ByteCodecError) -> UInt64 { UInt64(littleEndian: try load(UInt64.self)) }
+    public mutating func u64() throws(ByteCodecError) -> UInt64 {
+        UInt64(littleEndian: try load(UInt64.self))
+    }
     /// The next 32-bit signed integer.
     @inlinable @_lifetime(self: copy self)
     public mutating func i32() throws(ByteCodecError) -> Int32 { Int32(littleEndian: try load(Int32.self)) }
@@ -133,6 +141,35 @@ public struct ByteReader: ~Escapable {
         return value
     }
 
+    /// The next CompactSize, refused above `limit` and when a shorter encoding exists, as Bitcoin Core
+    /// refuses it (`ReadCompactSize` in serialize.h).
+    @inlinable @_lifetime(self: copy self)
+    public mutating func minimalCompactSize(limit: UInt64 = .max) throws(ByteCodecError) -> UInt64 {
+        let start = offset
+        let value = try compactSize(limit: limit)
+        let needed = value < 0xfd ? 1 : value <= 0xffff ? 3 : value <= 0xffff_ffff ? 5 : 9
+        guard offset - start == needed else {
+            rewind(to: start)
+            throw .notMinimal(offset: start)
+        }
+        return value
+    }
+
+    /// The next 32 bytes, copied into four words that lie in memory as the bytes did.
+    @inlinable @_lifetime(self: copy self)
+    public mutating func block32() throws(ByteCodecError) -> InlineArray<4, UInt64> {
+        guard remaining >= 32 else { throw .truncated(offset: offset, needed: 32, available: remaining) }
+        // Proof: offset + 32 ≤ byteCount was checked above, and every bit pattern is an integer.
+        let words: InlineArray<4, UInt64> = unsafe [
+            bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self),
+            bytes.unsafeLoadUnaligned(fromByteOffset: offset + 8, as: UInt64.self),
+            bytes.unsafeLoadUnaligned(fromByteOffset: offset + 16, as: UInt64.self),
+            bytes.unsafeLoadUnaligned(fromByteOffset: offset + 24, as: UInt64.self),
+        ]
+        advance(by: 32)
+        return words
+    }
+
     /// The next `count` bytes, borrowed.
     @inlinable
     @_lifetime(copy self)
@@ -163,6 +200,21 @@ public struct ByteReader: ~Escapable {
 }
 
 extension RawSpan {
+    /// The byte at `offset`, which must be inside.
+    @inlinable
+    public func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < byteCount, "byte offset out of bounds")
+        return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+
+    /// Whether these bytes begin with `prefix`.
+    @inlinable
+    public func starts<let count: Int>(with prefix: InlineArray<count, UInt8>) -> Bool {
+        guard byteCount >= count else { return false }
+        for index in 0..<count where byte(at: index) != prefix[index] { return false }
+        return true
+    }
+
     /// A copy of these bytes.
     @inlinable
     public func copied() -> [UInt8] {
@@ -182,5 +234,14 @@ extension RawSpan {
         return unsafe withUnsafeBytes { mine in
             unsafe other.withUnsafeBytes { theirs in unsafe mine.elementsEqual(theirs) }
         }
+    }
+}
+
+extension Span where Element: FixedWidthInteger & BitwiseCopyable {
+    /// The bytes of these integers as they lie in memory.
+    @inlinable
+    public var rawBytes: RawSpan {
+        // Proof: integers have no padding, so every byte is initialised.
+        @_lifetime(copy self) get { unsafe bytes }
     }
 }

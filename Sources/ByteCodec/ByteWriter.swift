@@ -14,6 +14,12 @@ public struct ByteWriter: Sendable {
     /// Bytes written so far.
     @inlinable public var count: Int { bytes.count }
 
+    /// What has been written, borrowed until the next change.
+    public var span: RawSpan {
+        @_lifetime(borrow self)
+        get { bytes.span.raw }
+    }
+
     /// Forgets what was written and keeps the memory.
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -80,4 +81,10 @@ uint64_t ps_effective_capabilities(int *error) {
         return 0;
     }
     return (uint64_t)sets[1].effective << 32 | sets[0].effective;
+}
+
+void ps_name_thread(unsigned long thread, const char *name) {
+    char cut[16] = {0};
+    strncpy(cut, name, sizeof cut - 1);
+    pthread_setname_np((pthread_t)thread, cut);
 }

@@ -93,18 +93,21 @@ public enum Tracepoint: UInt8, CaseIterable, Sendable, Hashable {
             Argument("peer_id", .signed), Argument("addr", .string(capacity: StringCapacity.address)),
             Argument("conn_type", .string(capacity: StringCapacity.connectionType)),
         ]
-        let message = peer + [
-            Argument("msg_type", .string(capacity: StringCapacity.messageType)),
-            Argument("size", .unsigned), Argument("payload", .payload),
-        ]
+        let message =
+            peer + [
+                Argument("msg_type", .string(capacity: StringCapacity.messageType)),
+                Argument("size", .unsigned), Argument("payload", .payload),
+            ]
         let coin = [
             Argument("txid", .hash), Argument("vout", .unsigned), Argument("height", .unsigned),
             Argument("value", .signed), Argument("coinbase", .boolean),
         ]
         let wallet = Argument("wallet", .string(capacity: StringCapacity.wallet))
         switch tracepoint {
-        case .inboundMessage: return Description(provider: "net", probe: "inbound_message", arguments: message)
-        case .outboundMessage: return Description(provider: "net", probe: "outbound_message", arguments: message)
+        case .inboundMessage:
+            return Description(provider: "net", probe: "inbound_message", arguments: message)
+        case .outboundMessage:
+            return Description(provider: "net", probe: "outbound_message", arguments: message)
         case .inboundConnection, .outboundConnection:
             return Description(
                 provider: "net",
@@ -147,7 +150,8 @@ public enum Tracepoint: UInt8, CaseIterable, Sendable, Hashable {
                 Argument("success", .boolean), Argument("fee", .signed), Argument("change_pos", .signed))
         case .mempoolAdded:
             return entry(
-                "mempool", "added", Argument("txid", .hash), Argument("vsize", .signed), Argument("fee", .signed))
+                "mempool", "added", Argument("txid", .hash), Argument("vsize", .signed),
+                Argument("fee", .signed))
         case .mempoolRemoved:
             return entry(
                 "mempool", "removed", Argument("txid", .hash),
@@ -156,7 +160,8 @@ public enum Tracepoint: UInt8, CaseIterable, Sendable, Hashable {
         case .mempoolReplaced:
             return entry(
                 "mempool", "replaced", Argument("old_txid", .hash), Argument("old_vsize", .signed),
-                Argument("old_fee", .signed), Argument("old_entry_time", .unsigned), Argument("new_id", .hash),
+                Argument("old_fee", .signed), Argument("old_entry_time", .unsigned),
+                Argument("new_id", .hash),
                 Argument("new_vsize", .signed), Argument("new_fee", .signed),
                 Argument("new_is_txid", .boolean))
         case .mempoolRejected:
@@ -173,7 +178,8 @@ public enum Tracepoint: UInt8, CaseIterable, Sendable, Hashable {
             return entry(
                 "addrman", "move_to_good", Argument("bucket", .signed), Argument("position", .signed),
                 Argument("addr", .string(capacity: StringCapacity.address)), Argument("addr_as", .unsigned),
-                Argument("source", .string(capacity: StringCapacity.address)), Argument("source_as", .unsigned))
+                Argument("source", .string(capacity: StringCapacity.address)),
+                Argument("source_as", .unsigned))
         }
     }
 }

@@ -220,12 +220,13 @@ class NodeBlocks:
             s["s7"] = first(
                 lambda e: not e.inbound and e.kind in ("inv", "headers", "cmpctblock") and (e.t, e.order) > (t, order)
             )
-            # Mined here: validation began, or others were told, before anybody else named it.
-            if not heard or start < heard.t or (told and told.t < heard.t):
+            # Mined here: it was connected, or others were told, before anybody else named it. Not "validation had
+            # begun": a start is a time minus a duration, and on a replayed capture those two do not belong together.
+            if not heard or (t, order) < (heard.t, heard.order) or (told and told.t < heard.t):
                 source = mode = "local"
                 s["s0"] = None
             else:
-                whole = [e for e in events if e.inbound and e.t <= start and e.kind in ("cmpctblock", "blocktxn", "block")]
+                whole = [e for e in events if e.inbound and (e.t, e.order) < (t, order) and e.kind in ("cmpctblock", "blocktxn", "block")]
                 if whole:
                     completed_by = whole[-1].peer
                     mode = {"cmpctblock": "compact", "blocktxn": "compact+blocktxn", "block": "block"}[whole[-1].kind]

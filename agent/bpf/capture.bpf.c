@@ -1,1 +1,501 @@
-/* stub */
+/* The programs behind Bitcoin Core's tracepoints: admit, reserve, copy, submit, count.
+ *
+ * One record is one bpf_ringbuf_reserve of its exact structure; messages choose a size class for their
+ * payload, so that it is copied once, from the node's memory into the ring. Nothing is parsed but the message
+ * type, which chooses the snaplen. Every hit of an admitted process ends in exactly one counter. */
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define BPF_USDT_MAX_SPEC_CNT 1024
+#include <bpf/usdt.bpf.h>
+
+#include "record.h"
+
+char _license[] SEC("license") = "Dual MIT/GPL";
+
+enum { UNREADABLE = -1 };
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, PS_RING_BYTES);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} ring SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, PS_SLOTS);
+    __type(key, __u32);
+    __type(value, __u32);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} slot_by_tgid SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_SLOTS);
+    __type(key, __u32);
+    __type(value, struct ps_slot);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} slots SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_QUEUE);
+    __uint(max_entries, PS_SLOTS);
+    __type(value, __u32);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} free_slots SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, PS_SLOTS *PS_TRACEPOINTS);
+    __type(key, __u32);
+    __type(value, struct ps_counters);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} counters SEC(".maps");
+
+struct { /* hits of processes for which no slot was free, by tracepoint */
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, PS_TRACEPOINTS);
+    __type(key, __u32);
+    __type(value, __u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} slotless SEC(".maps");
+
+struct { /* how many of them the streamer has reported */
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_TRACEPOINTS);
+    __type(key, __u32);
+    __type(value, __u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} slotless_told SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_TRACEPOINTS);
+    __type(key, __u32);
+    __type(value, struct ps_policy);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} policy SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 256);
+    __type(key, struct ps_snaplen_key);
+    __type(value, __u32);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} snaplens SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct ps_meta);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} meta SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_NODES);
+    __type(key, __u32);
+    __type(value, struct ps_node);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} nodes SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PS_JOURNAL);
+    __type(key, __u32);
+    __type(value, struct ps_journal);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} journal SEC(".maps");
+
+struct hit {
+    struct ps_counters *counters;
+    __u64 mono_ns;
+    __u32 slot;
+    __u32 tid;
+    __u32 snaplen;
+    __u8 tracepoint;
+};
+
+/* A slot for a process that is seen for the first time. */
+static __noinline int new_slot(__u32 tgid, __u64 now) {
+    __u32 index;
+    if (bpf_map_pop_elem(&free_slots, &index)) return -1;
+    struct ps_slot *slot = bpf_map_lookup_elem(&slots, &index);
+    if (!slot) return -1;
+    slot->tgid = tgid;
+    slot->first_hit_ns = now;
+    slot->state = PS_SLOT_NEW;
+    if (bpf_map_update_elem(&slot_by_tgid, &tgid, &index, BPF_NOEXIST) == 0) return index;
+    /* Another thread of the process, or the attacher, was faster. */
+    slot->state = PS_SLOT_FREE;
+    bpf_map_push_elem(&free_slots, &index, 0);
+    __u32 *known = bpf_map_lookup_elem(&slot_by_tgid, &tgid);
+    return known ? (int)*known : -1;
+}
+
+/* Whether this hit is to become a record. Fills `hit`. */
+static __always_inline bool admit(struct hit *hit, __u8 tracepoint) {
+    __u32 key = tracepoint;
+    struct ps_policy *rule = bpf_map_lookup_elem(&policy, &key);
+    if (!rule || rule->mode == 0) return false;
+
+    __u64 pid_tgid = bpf_get_current_pid_tgid();
+    __u32 tgid = pid_tgid >> 32;
+    hit->mono_ns = bpf_ktime_get_ns();
+    hit->tid = (__u32)pid_tgid;
+    hit->tracepoint = tracepoint;
+    hit->snaplen = rule->snaplen;
+
+    __u32 *known = bpf_map_lookup_elem(&slot_by_tgid, &tgid);
+    int slot = known ? (int)*known : new_slot(tgid, hit->mono_ns);
+    if (slot < 0 || slot >= PS_SLOTS) {
+        __u64 *missed = bpf_map_lookup_elem(&slotless, &key);
+        if (missed) __sync_fetch_and_add(missed, 1);
+        return false;
+    }
+    hit->slot = slot;
+    key = hit->slot;
+    struct ps_slot *process = bpf_map_lookup_elem(&slots, &key);
+    if (!process || process->state == PS_SLOT_FOREIGN) return false;
+
+    key = hit->slot * PS_TRACEPOINTS + (tracepoint & (PS_TRACEPOINTS - 1));
+    hit->counters = bpf_map_lookup_elem(&counters, &key);
+    if (!hit->counters) return false;
+    if (rule->mode == 1) {
+        __sync_fetch_and_add(&hit->counters->counted, 1);
+        return false;
+    }
+    return true;
+}
+
+/* Per-CPU, but a hit can be preempted by another thread's hit on the same CPU: hence the atomic add. */
+static __always_inline int lose_unreadable(struct hit *hit) {
+    __sync_fetch_and_add(&hit->counters->lost_unreadable, 1);
+    return 0;
+}
+
+static __always_inline int lose_ring(struct hit *hit) {
+    __sync_fetch_and_add(&hit->counters->lost_ring, 1);
+    return 0;
+}
+
+static __always_inline int discard(struct hit *hit, void *record) {
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+    return lose_unreadable(hit);
+}
+
+static __always_inline int submit(struct hit *hit, void *record, __u64 size) {
+    __u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+    bool crosses = waiting >= PS_WAKE_BYTES && waiting - size < PS_WAKE_BYTES;
+    bpf_ringbuf_submit(record, crosses ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+    __sync_fetch_and_add(&hit->counters->submitted, 1);
+    return 0;
+}
+
+static __always_inline void head(struct hit *hit, struct ps_record *record) {
+    record->mono_ns = hit->mono_ns;
+    record->slot = hit->slot;
+    record->tid = hit->tid;
+    record->tracepoint = hit->tracepoint;
+    record->flags = 0;
+    record->string_length[0] = 0;
+    record->string_length[1] = 0;
+    record->string_length[2] = 0;
+    record->captured = 0;
+    record->reserved = 0;
+}
+
+static __always_inline bool number(struct pt_regs *ctx, int argument, __s64 *value) {
+    long raw = 0;
+    if (bpf_usdt_arg(ctx, argument, &raw)) return false;
+    *value = raw;
+    return true;
+}
+
+/* A bool operand may be wider than the bool: only its lowest byte means something. */
+static __always_inline bool boolean(struct pt_regs *ctx, int argument, __s64 *value) {
+    long raw = 0;
+    if (bpf_usdt_arg(ctx, argument, &raw)) return false;
+    *value = (raw & 0xff) != 0;
+    return true;
+}
+
+static __always_inline bool hash(struct pt_regs *ctx, int argument, __u8 *area) {
+    long pointer = 0;
+    if (bpf_usdt_arg(ctx, argument, &pointer)) return false;
+    return bpf_probe_read_user(area, 32, (void *)pointer) == 0;
+}
+
+static __always_inline bool string(struct ps_record *record, int index, char *area, __u32 capacity, long pointer) {
+    long length = bpf_probe_read_user_str(area, capacity, (void *)pointer);
+    if (length <= 0) return false;
+    record->string_length[index] = length - 1;
+    if (length == capacity) record->flags |= PS_STRING_CUT;
+    return true;
+}
+
+static __always_inline bool string_argument(struct pt_regs *ctx, int argument, struct ps_record *record, int index,
+                                            char *area, __u32 capacity) {
+    long pointer = 0;
+    if (bpf_usdt_arg(ctx, argument, &pointer)) return false;
+    return string(record, index, area, capacity, pointer);
+}
+
+#define RESERVE(type)                                                                                          \
+    struct hit hit = {};                                                                                       \
+    if (!admit(&hit, TRACEPOINT)) return 0;                                                                    \
+    struct type *event = bpf_ringbuf_reserve(&ring, sizeof(struct type), 0);                                   \
+    if (!event) return lose_ring(&hit);                                                                        \
+    head(&hit, &event->record)
+
+#define SUBMIT_IF(complete)                                                                                    \
+    if (!(complete)) return discard(&hit, event);                                                              \
+    return submit(&hit, event, sizeof(*event))
+
+/* Messages */
+
+struct message_arguments {
+    long peer, addr, conn_type, msg_type, size, payload;
+};
+
+static __always_inline int message_of_class(struct hit *hit, struct message_arguments *arguments, __u32 captured,
+                                            const __u32 class) {
+    struct ps_message *event = bpf_ringbuf_reserve(&ring, sizeof(*event) + class, 0);
+    if (!event) return lose_ring(hit);
+    head(hit, &event->record);
+    event->record.number[0] = arguments->peer;
+    event->record.number[1] = arguments->size;
+    if (!string(&event->record, 0, event->addr, PS_ADDRESS, arguments->addr) ||
+        !string(&event->record, 1, event->conn_type, PS_CONNECTION_TYPE, arguments->conn_type) ||
+        !string(&event->record, 2, event->msg_type, PS_MESSAGE_TYPE, arguments->msg_type))
+        return discard(hit, event);
+    asm volatile("" : "+r"(captured));
+    if (captured > class) captured = class;
+    if (captured > 0) {
+        if (bpf_probe_read_user(event->payload, captured, (void *)arguments->payload) == 0)
+            event->record.captured = captured;
+        else
+            event->record.flags |= PS_PAYLOAD_UNREADABLE;
+    }
+    return submit(hit, event, sizeof(*event) + class);
+}
+
+static __always_inline int message(struct pt_regs *ctx, __u8 tracepoint, __u32 inbound) {
+    struct hit hit = {};
+    if (!admit(&hit, tracepoint)) return 0;
+    struct message_arguments arguments = {};
+    if (bpf_usdt_arg(ctx, 0, &arguments.peer) || bpf_usdt_arg(ctx, 1, &arguments.addr) ||
+        bpf_usdt_arg(ctx, 2, &arguments.conn_type) || bpf_usdt_arg(ctx, 3, &arguments.msg_type) ||
+        bpf_usdt_arg(ctx, 4, &arguments.size) || bpf_usdt_arg(ctx, 5, &arguments.payload))
+        return lose_unreadable(&hit);
+
+    struct ps_snaplen_key key = {.inbound = inbound};
+    if (bpf_probe_read_user_str(key.type, sizeof(key.type), (void *)arguments.msg_type) <= 0)
+        return lose_unreadable(&hit);
+    __u32 *snaplen = bpf_map_lookup_elem(&snaplens, &key);
+    __u64 wanted = snaplen ? *snaplen : hit.snaplen;
+    if (wanted > (__u64)arguments.size) wanted = arguments.size;
+    __u32 captured = wanted > (4 << 20) ? (4 << 20) : (__u32)wanted;
+
+    if (captured <= 64) return message_of_class(&hit, &arguments, captured, 64);
+    if (captured <= 256) return message_of_class(&hit, &arguments, captured, 256);
+    if (captured <= 1024) return message_of_class(&hit, &arguments, captured, 1024);
+    if (captured <= 2048) return message_of_class(&hit, &arguments, captured, 2048);
+    if (captured <= 4096) return message_of_class(&hit, &arguments, captured, 4096);
+    if (captured <= 16 << 10) return message_of_class(&hit, &arguments, captured, 16 << 10);
+    if (captured <= 64 << 10) return message_of_class(&hit, &arguments, captured, 64 << 10);
+    if (captured <= 256 << 10) return message_of_class(&hit, &arguments, captured, 256 << 10);
+    if (captured <= 1 << 20) return message_of_class(&hit, &arguments, captured, 1 << 20);
+    return message_of_class(&hit, &arguments, captured, 4 << 20);
+}
+
+SEC("usdt")
+int inbound_message(struct pt_regs *ctx) { return message(ctx, 1, 1); }
+
+SEC("usdt")
+int outbound_message(struct pt_regs *ctx) { return message(ctx, 2, 0); }
+
+/* Connections */
+
+static __always_inline int connection(struct pt_regs *ctx, __u8 TRACEPOINT) {
+    RESERVE(ps_connection);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(number(ctx, 0, &record->number[0]) &&
+              string_argument(ctx, 1, record, 0, event->addr, PS_ADDRESS) &&
+              string_argument(ctx, 2, record, 1, event->conn_type, PS_CONNECTION_TYPE) &&
+              number(ctx, 3, &record->number[1]) && number(ctx, 4, &record->number[2]));
+}
+
+SEC("usdt")
+int inbound_connection(struct pt_regs *ctx) { return connection(ctx, 3); }
+
+SEC("usdt")
+int outbound_connection(struct pt_regs *ctx) { return connection(ctx, 4); }
+
+SEC("usdt")
+int evicted_inbound_connection(struct pt_regs *ctx) { return connection(ctx, 5); }
+
+SEC("usdt")
+int closed_connection(struct pt_regs *ctx) { return connection(ctx, 6); }
+
+SEC("usdt")
+int misbehaving_connection(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 7;
+    RESERVE(ps_misbehaving);
+    SUBMIT_IF(number(ctx, 0, &event->record.number[0]) &&
+              string_argument(ctx, 1, &event->record, 0, event->reason, PS_REASON));
+}
+
+/* Validation and the coins cache */
+
+SEC("usdt")
+int block_connected(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 8;
+    RESERVE(ps_block);
+    __s64 *value = event->record.number;
+    bool complete = hash(ctx, 0, event->hash) && number(ctx, 1, &value[0]) && number(ctx, 2, &value[1]) &&
+                    number(ctx, 3, &value[2]) && number(ctx, 4, &value[3]) && number(ctx, 5, &value[4]);
+    if (complete && (bpf_usdt_cookie(ctx) & PS_LAYOUT_DURATION_IN_MICROS)) value[4] *= 1000;
+    SUBMIT_IF(complete);
+}
+
+SEC("usdt")
+int utxocache_flush(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 9;
+    RESERVE(ps_numbers);
+    __s64 *value = event->record.number;
+    SUBMIT_IF(number(ctx, 0, &value[0]) && number(ctx, 1, &value[1]) && number(ctx, 2, &value[2]) &&
+              number(ctx, 3, &value[3]) && boolean(ctx, 4, &value[4]));
+}
+
+static __always_inline int coin(struct pt_regs *ctx, __u8 TRACEPOINT) {
+    RESERVE(ps_hash);
+    __s64 *value = event->record.number;
+    SUBMIT_IF(hash(ctx, 0, event->hash) && number(ctx, 1, &value[0]) && number(ctx, 2, &value[1]) &&
+              number(ctx, 3, &value[2]) && boolean(ctx, 4, &value[3]));
+}
+
+SEC("usdt")
+int utxocache_add(struct pt_regs *ctx) { return coin(ctx, 10); }
+
+SEC("usdt")
+int utxocache_spent(struct pt_regs *ctx) { return coin(ctx, 11); }
+
+SEC("usdt")
+int utxocache_uncache(struct pt_regs *ctx) { return coin(ctx, 12); }
+
+/* Coin selection */
+
+SEC("usdt")
+int selected_coins(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 13;
+    RESERVE(ps_selected_coins);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(string_argument(ctx, 0, record, 0, event->wallet, PS_WALLET) &&
+              string_argument(ctx, 1, record, 1, event->algorithm, PS_ALGORITHM) &&
+              number(ctx, 2, &record->number[0]) && number(ctx, 3, &record->number[1]) &&
+              number(ctx, 4, &record->number[2]));
+}
+
+SEC("usdt")
+int normal_create_tx(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 14;
+    RESERVE(ps_wallet);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(string_argument(ctx, 0, record, 0, event->wallet, PS_WALLET) &&
+              boolean(ctx, 1, &record->number[0]) && number(ctx, 2, &record->number[1]) &&
+              number(ctx, 3, &record->number[2]));
+}
+
+SEC("usdt")
+int attempting_aps(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 15;
+    RESERVE(ps_wallet);
+    SUBMIT_IF(string_argument(ctx, 0, &event->record, 0, event->wallet, PS_WALLET));
+}
+
+SEC("usdt")
+int aps_create_tx(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 16;
+    RESERVE(ps_wallet);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(string_argument(ctx, 0, record, 0, event->wallet, PS_WALLET) &&
+              boolean(ctx, 1, &record->number[0]) && boolean(ctx, 2, &record->number[1]) &&
+              number(ctx, 3, &record->number[2]) && number(ctx, 4, &record->number[3]));
+}
+
+/* The mempool */
+
+SEC("usdt")
+int mempool_added(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 17;
+    RESERVE(ps_hash);
+    SUBMIT_IF(hash(ctx, 0, event->hash) && number(ctx, 1, &event->record.number[0]) &&
+              number(ctx, 2, &event->record.number[1]));
+}
+
+SEC("usdt")
+int mempool_removed(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 18;
+    RESERVE(ps_hash_reason);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(hash(ctx, 0, event->hash) && string_argument(ctx, 1, record, 0, event->reason, PS_REASON) &&
+              number(ctx, 2, &record->number[0]) && number(ctx, 3, &record->number[1]) &&
+              number(ctx, 4, &record->number[2]));
+}
+
+SEC("usdt")
+int mempool_replaced(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 19;
+    RESERVE(ps_replaced);
+    __s64 *value = event->record.number;
+    bool complete = hash(ctx, 0, event->old_txid) && number(ctx, 1, &value[0]) && number(ctx, 2, &value[1]) &&
+                    number(ctx, 3, &value[2]) && hash(ctx, 4, event->new_id) && number(ctx, 5, &value[3]) &&
+                    number(ctx, 6, &value[4]);
+    value[5] = 0;
+    if (bpf_usdt_cookie(ctx) & PS_LAYOUT_OPTIONAL_ABSENT)
+        event->record.flags |= PS_OPTIONAL_ABSENT;
+    else
+        complete = complete && boolean(ctx, 7, &value[5]);
+    SUBMIT_IF(complete);
+}
+
+SEC("usdt")
+int mempool_rejected(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 20;
+    RESERVE(ps_hash_reason);
+    SUBMIT_IF(hash(ctx, 0, event->hash) &&
+              string_argument(ctx, 1, &event->record, 0, event->reason, PS_REASON));
+}
+
+/* The address manager of patched nodes */
+
+SEC("usdt")
+int addrman_attempt_add(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 21;
+    RESERVE(ps_addrman);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(boolean(ctx, 0, &record->number[0]) && number(ctx, 1, &record->number[1]) &&
+              number(ctx, 2, &record->number[2]) &&
+              string_argument(ctx, 3, record, 0, event->addr, PS_ADDRESS) &&
+              number(ctx, 4, &record->number[3]) &&
+              string_argument(ctx, 5, record, 1, event->source, PS_ADDRESS) &&
+              number(ctx, 6, &record->number[4]));
+}
+
+SEC("usdt")
+int addrman_move_to_good(struct pt_regs *ctx) {
+    const __u8 TRACEPOINT = 22;
+    RESERVE(ps_addrman);
+    struct ps_record *record = &event->record;
+    SUBMIT_IF(number(ctx, 0, &record->number[0]) && number(ctx, 1, &record->number[1]) &&
+              string_argument(ctx, 2, record, 0, event->addr, PS_ADDRESS) &&
+              number(ctx, 3, &record->number[2]) &&
+              string_argument(ctx, 4, record, 1, event->source, PS_ADDRESS) &&
+              number(ctx, 5, &record->number[3]));
+}

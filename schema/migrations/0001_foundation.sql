@@ -53,3 +53,9 @@ CREATE FUNCTION peerscope.at_us(unix_us bigint) RETURNS timestamptz
                  + (unix_us % 3600000000) * interval '1 microsecond' $$;
 COMMENT ON FUNCTION peerscope.at_us(bigint) IS
     'The inverse of peerscope.unix_us(), exact.';
+
+CREATE FUNCTION peerscope.corrected(ts timestamptz, corr_ns bigint) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT ts + coalesce(corr_ns / 1000, 0) * interval '1 microsecond' $$;
+COMMENT ON FUNCTION peerscope.corrected(timestamptz, bigint) IS
+    'A time of a node on the fleet''s common clock, with corr_ns of its clock_segment; the node''s own where that is unknown.';

@@ -39,3 +39,22 @@ int ps_drop_all_capabilities(void);
 int ps_become_user(uint32_t uid, uint32_t gid);
 /* The effective capability set as bits, or 0 with *error = errno. */
 uint64_t ps_effective_capabilities(int *error);
+
+/* An epoll descriptor that reports wake-ups of `descriptor` edge-triggered, or -errno. */
+int ps_watch_edges(int descriptor);
+/* Waits for a wake-up. 1, 0 after `milliseconds`, or -errno. */
+int ps_await_edge(int watch, int milliseconds);
+/* A descriptor that becomes readable when the process ends, or -errno. */
+int ps_pidfd_open(int pid);
+/* 1 when `path` lies on a BPF file system, 0 when not, -errno when it cannot be told. */
+int ps_is_bpffs(const char *path);
+/* Mounts a BPF file system at `path`. 0, or -errno. */
+int ps_mount_bpffs(const char *path);
+/* Gives a thread (a pthread_t) a name of at most fifteen bytes. */
+void ps_name_thread(unsigned long thread, const char *name);
+/* Starts a program with nothing of ours but what is named: no other descriptor, no blocked or ignored signal,
+ * no privilege to gain by exec. `directory` NULL stays here; `output` becomes its standard output and error and
+ * /dev/null its input, or -1 leaves it our three; with `become` it runs as that user without other groups.
+ * Gives the process id, or -errno with *step naming the call that failed. */
+int64_t ps_spawn(const char *const *argv, const char *const *envp, const char *directory, int output, int become,
+                 uint32_t uid, uint32_t gid, const char **step);

@@ -1,5 +1,4 @@
--- A peer poured addresses dated in the future over one of our nodes. Which peer, which of its addresses
--- passed the node's rate limit and was relayed, and where did it go?
+-- A peer poured addresses over a node: which passed its rate limit, and where did they go?
 WITH flood AS (  -- the largest: at least 100 addresses of one peer, unasked for and dated ahead
     SELECT a.node_id, a.run_id, a.first_peer AS peer_id, min(a.first_seen) AS began, min(a.clk) AS clk,
            count(*) AS addresses, avg(-a.freshness_s) / 60 AS ahead_min,
@@ -34,7 +33,7 @@ trail AS (
       LEFT JOIN peerscope.node o ON o.node_id = l.other_node_id
 ),
 corrected AS (
-    SELECT t.*, t.ts + coalesce(c.corr_ns / 1000, 0) * interval '1 microsecond' AS at
+    SELECT t.*, peerscope.corrected(t.ts, c.corr_ns) AS at
       FROM trail t LEFT JOIN peerscope.clock_segment c USING (node_id, clk)
 )
 SELECT round(extract(epoch FROM c.at - min(c.at) OVER ()), 3) AS after_s, n.name AS node, c.what

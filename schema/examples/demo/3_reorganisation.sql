@@ -1,7 +1,7 @@
--- Which nodes changed to another branch, how long had each followed the one it left, and which never did?
--- held: milliseconds between connecting the abandoned tip and connecting the first block of the other branch;
--- behind: milliseconds after the first node of the fleet had that block.
+-- Which nodes left a branch of the chain, how long had each held it, and which never had it?
 WITH latest AS (
+    -- held: ms from connecting the tip it left to connecting the other branch; behind: ms after the first
+    -- node that did.
     SELECT r."from", r."to", r.first_new, r.from_height, r.depth
       FROM peerscope.reorganisations r ORDER BY r.at DESC LIMIT 1
 )

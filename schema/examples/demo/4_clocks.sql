@@ -1,6 +1,6 @@
--- How far is each node's clock off, how well is that known, and does any message contradict it? A ping cannot
--- arrive before it was sent: earliest and median are delays of pings from this node to others of the fleet.
+-- How far is each node's clock off, how sure is that, and does any ping arrive before it was sent?
 WITH ping AS (
+    -- Delays of pings from the node to others of the fleet, on the common clock.
     SELECT from_node_id AS node_id, count(*) AS pings, min(delay_ns) / 1e6 AS earliest,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY delay_ns) / 1e6 AS median,
            count(*) FILTER (WHERE delay_ns < -error_ns) AS violations

@@ -1,5 +1,4 @@
--- Is everything that the tracepoints fired in the database? hits: fired while attached; stored and counted:
--- what the writers noted; found: rows counted again in the tables; unexplained must be 0.
+-- Is everything that the tracepoints fired in the database? (found: rows counted anew)
 WITH found AS (
     SELECT node_id, count(*) AS rows FROM peerscope.p2p_message GROUP BY node_id
     UNION ALL SELECT node_id, count(*) FROM peerscope.connection_event GROUP BY node_id

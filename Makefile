@@ -1,0 +1,36 @@
+# The commands of the project. `make demo` and `make test` do all their set-up themselves.
+#
+#   make demo [CAPTURE=FILE] [BITCOIND=PATH] [SOURCE=capture] [PORT=9735] [SPEED=1]
+#   make test | lint | format | install [PREFIX=/usr/local]
+
+PREFIX ?= /usr/local
+BUILD = swift build -c release --static-swift-stdlib
+SWIFT_SOURCES = Package.swift Sources agent aggregator Tests
+
+.PHONY: demo test lint format install setup build
+
+setup:
+	@deploy/setup.sh
+
+build: setup
+	@$(BUILD)
+
+demo: build
+	@deploy/demo/demo.sh
+
+test: setup
+	@deploy/test.sh
+
+lint: setup
+	@swift format lint --configuration .swift-format --strict --recursive --parallel $(SWIFT_SOURCES)
+
+format: setup
+	@swift format --configuration .swift-format --in-place --recursive --parallel $(SWIFT_SOURCES)
+
+install: build
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/peerscope
+	@install -m 755 $$($(BUILD) --show-bin-path)/{peerscope,peerscope-agent,peerscope-aggregator} $(DESTDIR)$(PREFIX)/bin
+	@cp -r schema $(DESTDIR)$(PREFIX)/share/peerscope/
+
+export CAPTURE BITCOIND SOURCE PORT SPEED
+SHELL = /bin/bash

@@ -1,1 +1,0 @@
-// Copyright-free stub

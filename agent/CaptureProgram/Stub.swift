@@ -1,1 +1,0 @@
-// The compiled capture program is generated into this module.

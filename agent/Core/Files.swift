@@ -1,0 +1,123 @@
+import CPlatform
+import Glibc
+
+/// Small whole files: what `/proc`, pid files and the state folder hold.
+enum Files {
+    /// The content of a file of at most 64 KiB, or nil when it cannot be read.
+    static func read(_ path: String) -> [UInt8]? {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var content: [UInt8] = []
+        var failed = false
+        while content.count < 64 << 10, !failed {
+            let part = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+                let got = unsafe Glibc.read(file, buffer.baseAddress, buffer.count)
+                count = max(0, got)
+                failed = got <= 0
+            }
+            content.append(contentsOf: part)
+        }
+        return content
+    }
+
+    /// The content as text.
+    static func text(_ path: String) -> String? {
+        read(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Writes a file so that it is either wholly there after a crash or not at all.
+    static func writeDurably(_ path: String, _ content: [UInt8]) throws(AgentError) {
+        let new = path + ".new"
+        let doing = "writing \(path)"
+        let file = unsafe open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw failure(doing) }
+        let written = unsafe content.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+        let synced = written == content.count && fsync(file) == 0
+        let code = errno
+        close(file)
+        guard synced else { throw failure(doing, code) }
+        guard unsafe rename(new, path) == 0 else { throw failure(doing) }
+        let folder = unsafe open(
+            String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), O_RDONLY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    /// Makes a folder and those above it.
+    static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(AgentError) {
+        var built = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            built += "/" + part
+            guard unsafe mkdir(built, mode) == 0 || errno == EEXIST else {
+                throw failure("making the folder \(built)")
+            }
+        }
+    }
+
+    static func failure(_ doing: String, _ code: Int32 = errno) -> AgentError {
+        let remedy: String? =
+            switch code {
+            case EACCES, EPERM, EROFS: "run as a user who may, or choose another folder"
+            case ENOSPC: "free space there"
+            default: nil
+            }
+        return AgentError(doing: doing, reason: unsafe String(cString: strerror(code)), remedy: remedy)
+    }
+
+    /// Names in a folder.
+    static func names(in folder: String) -> [String] {
+        guard let directory = unsafe opendir(folder) else { return [] }
+        defer { unsafe _ = closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            names.append(
+                unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                    unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) {
+                        unsafe String(cString: $0)
+                    }
+                })
+        }
+        return names
+    }
+
+    /// Where a symbolic link points.
+    static func link(_ path: String) -> String? {
+        let target = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count = unsafe buffer.withMemoryRebound(to: CChar.self) { characters in
+                guard let base = characters.baseAddress else { return 0 }
+                return max(0, unsafe readlink(path, base, characters.count))
+            }
+        }
+        return target.isEmpty ? nil : String(decoding: target, as: UTF8.self)
+    }
+
+    /// The file's device and inode.
+    static func identity(_ path: String) -> BinaryIdentity? {
+        var about = stat()
+        guard unsafe stat(path, &about) == 0 else { return nil }
+        return BinaryIdentity(device: UInt64(about.st_dev), inode: UInt64(about.st_ino))
+    }
+}
+
+/// A binary on disk: a replaced one has another inode, and processes of the old one go on.
+struct BinaryIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+}
+
+/// What changes when a file's content does.
+struct FileStamp: Equatable {
+    private let size: Int
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// The stamp of the file at `path`; zero when there is none.
+    init(_ path: String) {
+        var about = stat()
+        if unsafe stat(path, &about) != 0 { about = stat() }
+        (size, seconds, nanoseconds) = (about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec)
+    }
+}

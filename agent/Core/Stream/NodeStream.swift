@@ -1,0 +1,132 @@
+import ByteCodec
+import CollectorProtocol
+import Spool
+
+/// One node's stream: records go in, sealed batches come out in its spool.
+final class NodeStream {
+    let name: String
+    let folder: StreamFolder
+    var builder: BatchBuilder
+    /// Ring position behind the last record taken from the ring; what lies before it is already in the stream.
+    private(set) var ringEnd: UInt64
+    private(set) var ringEpoch: UInt64
+
+    private var segments: ClockSegments
+    private var sealed = ByteWriter(capacity: 2 << 20)
+    private let bootID: BootID
+    /// The batch in ``sealed`` that the disk has refused so far.
+    private var unwritten: BatchHeader?
+    private var isSkipDeclared = false
+    /// Called when the batch being sealed begins a segment: writes what a streamer after us has to know.
+    ///
+    /// The newest segment alone stays when all is acknowledged, so each has to tell the whole state.
+    var checkpoint: () -> Void = {}
+
+    /// A batch is sealed when it would grow past this.
+    static let batchBytes = 1 << 20
+
+    init(name: String, state: String, bootID: BootID) throws {
+        self.name = name
+        self.bootID = bootID
+        folder = try StreamFolder(state: state, node: name)
+        builder = BatchBuilder(node: name, streamID: folder.streamID, bootID: bootID)
+        let last = folder.spool.recovered?.header
+        ringEnd = last?.ringEnd ?? 0
+        ringEpoch = last?.ringEpoch ?? 0
+        segments = ClockSegments(after: last?.clk ?? 0)
+    }
+
+    /// Declares what an unclean stop left open. To be called once, when the clock is set.
+    func declareSkip() throws {
+        guard let skipped = folder.skipped, !isSkipDeclared else { return }
+        let bytes = BatchBuilder.gapBatch(
+            node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
+            baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime,
+            first: skipped.lowerBound,
+            last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
+            ringEnd: ringEnd)
+        let header = try BatchHeader.read(bytes.span.raw)
+        try refusable { try folder.spool.append(header, bytes.span.raw) }
+        isSkipDeclared = true
+    }
+
+    /// Where the clock segment of the records being written begins.
+    var clockBase: UInt64 { segments.baseMonotonic }
+
+    /// Begins to read the ring of `epoch`, if it is another than the one the stream knows.
+    func begin(epoch: UInt64) {
+        guard epoch != ringEpoch else { return }
+        ringEnd = 0
+        ringEpoch = epoch
+    }
+
+    /// Notes that the record that ends at `position` of the ring of `epoch` is in the builder.
+    func took(position: UInt64, epoch: UInt64) {
+        ringEnd = position
+        ringEpoch = epoch
+    }
+
+    /// Whether a record that ends at `position` has been taken before.
+    func has(position: UInt64, epoch: UInt64) -> Bool { epoch == ringEpoch && position <= ringEnd }
+
+    /// Begins a new clock segment if it is time, sealing what belongs to the old one.
+    func advanceClock(monotonic: UInt64, offset: Int64) throws {
+        var next = segments
+        guard let step = next.advance(monotonic: monotonic, offset: offset) else { return }
+        let first = segments.baseMonotonic == 0
+        if step != 0 {
+            ControlRecord.clockStep(.init(stepNanoseconds: step)).encode(
+                into: &builder, run: nil, monotonic: monotonic)
+        }
+        if !first { try seal() }
+        segments = next
+        builder.setClock(
+            clk: segments.clk, baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime)
+        if first { try declareSkip() }
+    }
+
+    /// Seals what has gathered, if anything, and appends it to the spool.
+    ///
+    /// When the disk refuses, the batch is kept with its numbers, and is what the next call tries first.
+    func seal() throws {
+        try writeUnwritten()
+        guard !builder.isEmpty else { return }
+        try refusable { try sealBuilder() }
+        try writeUnwritten()
+    }
+
+    private func sealBuilder() throws {
+        if folder.spool.nextBeginsSegment {
+            checkpoint()
+            builder.checkpointNext()
+        }
+        let first = try folder.take(builder.recordCount)
+        sealed.removeAll()
+        unwritten = builder.seal(
+            firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
+    }
+
+    /// Appends the batch that an earlier attempt could not.
+    func writeUnwritten() throws {
+        guard let header = unwritten else { return }
+        try declareSkip()
+        let bytes = sealed.bytes
+        try refusable { try folder.spool.append(header, bytes.span.raw) }
+        unwritten = nil
+    }
+
+    /// Waits until everything written is on disk.
+    func sync() throws { try refusable { try folder.spool.sync() } }
+
+    private func refusable(_ body: () throws -> Void) throws {
+        do { try body() } catch { throw DiskRefusal(node: name, cause: "\(error)") }
+    }
+}
+
+/// The disk takes nothing at the moment. What could not be written is kept and tried again.
+struct DiskRefusal: Error, CustomStringConvertible {
+    let node: String
+    let cause: String
+
+    var description: String { "\(node): \(cause)" }
+}

@@ -1,0 +1,28 @@
+internal import CollectorProtocol
+internal import NIOCore
+
+/// A connection as the writers see it: everything hops to its event loop, and is dropped when it has closed.
+final class ConnectionOrigin: BatchOrigin {
+    private let loop: any EventLoop
+    private let bound: NIOLoopBound<(handler: AgentHandler, context: ChannelHandlerContext)>
+
+    /// Made on the channel's event loop.
+    init(_ handler: AgentHandler, _ context: ChannelHandlerContext) {
+        loop = context.eventLoop
+        bound = NIOLoopBound((handler, context), eventLoop: context.eventLoop)
+    }
+
+    func committed(_ positions: [StreamPosition]) {
+        loop.execute { [bound] in bound.value.handler.committed(bound.value.context, positions) }
+    }
+
+    func fenced(_ position: StreamPosition) {
+        loop.execute { [bound] in bound.value.handler.fenced(bound.value.context, position) }
+    }
+
+    func quarantined(streamID: UInt64, first: UInt64, last: UInt64, reason: String) {
+        loop.execute { [bound] in
+            bound.value.handler.quarantined(bound.value.context, streamID, first, last, reason)
+        }
+    }
+}
