@@ -17,6 +17,7 @@ library is used.
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections import defaultdict
@@ -274,7 +275,7 @@ def check_clocks(report, times, truth, database):
     delays = sorted(f for _, _, f in pairs)
     times.report(report, "clock_audit: delays of pings", pairs, missing)
     if delays:
-        print(f"     median {delays[len(delays) // 2] / 1e6:.3f} ms, least {delays[0] / 1e6:.3f} ms")
+        print(f"     median {statistics.median(delays) / 1e6:.3f} ms, least {delays[0] / 1e6:.3f} ms")
     # A stand-in that was late may have sent a ping after it had arrived elsewhere: then that is what happened.
     early = {link for link, delays in expected.items() if min(delays) < 0}
     links = database.rows("clock_audit")
