@@ -17,9 +17,10 @@ COMMENT ON FUNCTION peerscope.queue_ms(int, bigint, int, timestamptz) IS
 -- it from block_announcement, block_connected and validation_window: so a row depends on the events alone, not on
 -- how they were cut into transactions.
 --
--- Order inside a node is (corrected time, seq), since a stepped clock sets ts back. What completed a block is the last message that could, before block_connected:
--- the thread that takes messages up is the one that validates, so nothing comes between. A block is local when the
--- node connected it, or announced it, before anybody named it to the node.
+-- Order inside a node is (clk, ts, seq): a clock that steps back begins a new segment. What completed a block is the
+-- last message that could, before block_connected: the thread that takes messages up is the one that validates, so
+-- nothing comes between. A block is local when the node connected it, or announced it, before anybody named it to the
+-- node.
 --
 -- Only the last two days before the newest event of the touched nodes are read, which leaves other partitions
 -- untouched. A row that reaches further back and has been connected is settled: old blocks are named again in every
@@ -60,61 +61,55 @@ BEGIN
             OR least(b.s0_ts, b.s1_ts, b.s2_ts, b.s3_ts, b.s4_ts, b.s5_ts, b.s6_ts) >= since
     ),
     connected AS (
-        SELECT c.node_id, c.hash, (array_agg(c ORDER BY k.at, c.seq))[1] AS first, min(k.at) AS first_at,
-               count(*)::int AS n
+        SELECT c.node_id, c.hash, (array_agg(c ORDER BY c.clk, c.ts, c.seq))[1] AS first, count(*)::int AS n
           FROM block_connected c
-          LEFT JOIN clock_segment g ON g.node_id = c.node_id AND g.clk = c.clk
-         CROSS JOIN LATERAL (SELECT corrected(c.ts, g.corr_ns) AS at) k
          WHERE c.hash = ANY (hashes) AND c.node_id = ANY (nodes) AND c.ts >= since
          GROUP BY c.node_id, c.hash
     ),
     named AS (
-        SELECT a, a.node_id, a.hash, k.at,
+        SELECT a, a.node_id, a.hash, c.first AS c,
                -- Had this peer asked for the block before?
                coalesce(bool_or(a.inbound AND a.msg_type = 'getdata') OVER
-                   (PARTITION BY a.node_id, a.hash, a.run_id, a.peer_id ORDER BY k.at, a.seq), false) AS asked,
-               c.first_at IS NOT NULL AND (k.at, a.seq) < (c.first_at, (c.first).seq) AS before,
-               c.first_at IS NOT NULL AND (k.at, a.seq) > (c.first_at, (c.first).seq) AS after
+                   (PARTITION BY a.node_id, a.hash, a.run_id, a.peer_id
+                    ORDER BY a.clk, a.ts, a.seq), false) AS asked,
+               (c.first).ts IS NOT NULL AND (a.clk, a.ts, a.seq) < ((c.first).clk, (c.first).ts, (c.first).seq)
+                   AS before,
+               (c.first).ts IS NOT NULL AND (a.clk, a.ts, a.seq) > ((c.first).clk, (c.first).ts, (c.first).seq)
+                   AS after
           FROM block_announcement a
-          LEFT JOIN clock_segment g ON g.node_id = a.node_id AND g.clk = a.clk
-         CROSS JOIN LATERAL (SELECT corrected(a.ts, g.corr_ns) AS at) k
           LEFT JOIN connected c ON c.node_id = a.node_id AND c.hash = a.hash
          WHERE a.hash = ANY (hashes) AND a.node_id = ANY (nodes) AND a.ts >= since
     ),
     stages AS (
         SELECT node_id, hash,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE (a).inbound
                    AND ((a).msg_type IN ('inv', 'cmpctblock')
                         OR (a).msg_type = 'headers' AND coalesce((a).entries, 1) <= 8)))[1] AS s0,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE NOT (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE NOT (a).inbound
                    AND (a).msg_type = 'getdata'))[1] AS s1,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE (a).inbound
                    AND (a).msg_type = 'cmpctblock'))[1] AS s2,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE NOT (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE NOT (a).inbound
                    AND (a).msg_type = 'getblocktxn'))[1] AS s3,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE (a).inbound
                    AND (a).msg_type IN ('blocktxn', 'block')))[1] AS s4,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE NOT (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE NOT (a).inbound
                    AND (a).msg_type = 'cmpctblock' AND NOT asked))[1] AS s5,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE NOT (a).inbound AND after
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE NOT (a).inbound AND after
                    AND (a).msg_type IN ('inv', 'headers', 'cmpctblock')))[1] AS s7,
-               (array_agg(a ORDER BY at DESC, (a).seq DESC) FILTER (WHERE (a).inbound AND before
+               (array_agg(a ORDER BY (a).clk DESC, (a).ts DESC, (a).seq DESC) FILTER (WHERE (a).inbound AND before
                    AND (a).msg_type IN ('cmpctblock', 'blocktxn', 'block')))[1] AS completing,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE (a).inbound
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE (a).inbound
                    AND (a).msg_type IN ('inv', 'headers', 'cmpctblock', 'blocktxn', 'block')))[1] AS heard,
-               min(at) FILTER (WHERE (a).inbound
-                   AND (a).msg_type IN ('inv', 'headers', 'cmpctblock', 'blocktxn', 'block')) AS heard_at,
-               (array_agg(a ORDER BY at, (a).seq) FILTER (WHERE NOT (a).inbound
-                   AND (a).msg_type IN ('inv', 'headers', 'cmpctblock')))[1] AS told,
-               min(at) FILTER (WHERE NOT (a).inbound
-                   AND (a).msg_type IN ('inv', 'headers', 'cmpctblock')) AS told_at
+               (array_agg(a ORDER BY (a).clk, (a).ts, (a).seq) FILTER (WHERE NOT (a).inbound
+                   AND (a).msg_type IN ('inv', 'headers', 'cmpctblock')))[1] AS told
           FROM named GROUP BY node_id, hash
     ),
     arrivals AS (
         SELECT node_id, hash, s0, s1, s2, s3, s4, s5, s7, completing, heard, c.first AS s6, coalesce(c.n, 0) AS n,
                (c.first).ts IS NOT NULL AND ((heard).ts IS NULL
-                   OR (c.first_at, (c.first).seq) < (heard_at, (heard).seq)
-                   OR coalesce((told_at, (told).seq) < (heard_at, (heard).seq), false))
+                   OR ((c.first).clk, (c.first).ts, (c.first).seq) < ((heard).clk, (heard).ts, (heard).seq)
+                   OR coalesce(((told).clk, (told).ts, (told).seq) < ((heard).clk, (heard).ts, (heard).seq), false))
                    AS local
           FROM touched
           LEFT JOIN stages s USING (node_id, hash)

@@ -3,14 +3,11 @@
 DROP VIEW IF EXISTS peerscope.reorganisations CASCADE;
 CREATE VIEW peerscope.reorganisations AS
 WITH connected AS (
-    -- In the order of corrected time: a clock that is stepped back would make a branch of what came after.
-    SELECT b.node_id, k.at, b.seq, b.hash, b.height, c.eps_ns,
+    SELECT b.node_id, b.ts, b.seq, b.clk, b.hash, b.height,
            lag(b.hash) OVER w AS left_hash,
            lag(b.height) OVER w AS left_height
       FROM peerscope.block_connected b
-      LEFT JOIN peerscope.clock_segment c ON c.node_id = b.node_id AND c.clk = b.clk
-     CROSS JOIN LATERAL (SELECT peerscope.corrected(b.ts, c.corr_ns) AS at) k
-    WINDOW w AS (PARTITION BY b.node_id ORDER BY k.at, b.seq)
+    WINDOW w AS (PARTITION BY b.node_id ORDER BY b.clk, b.ts, b.seq)
 ),
 -- Deeper than two days of blocks is a background chain state at work, not a reorganisation.
 turns AS (
@@ -19,24 +16,25 @@ turns AS (
 ),
 -- The first block of the new branch that is higher than what was left made the node change over.
 winners AS (
-    SELECT t.node_id, t.at, t.seq, (array_agg(b.hash ORDER BY b.at, b.seq))[1] AS hash
+    SELECT t.node_id, t.ts, t.seq, (array_agg(b.hash ORDER BY b.clk, b.ts, b.seq))[1] AS hash
       FROM turns t
-      JOIN connected b
+      JOIN peerscope.block_connected b
         ON b.node_id = t.node_id AND b.height = t.left_height + 1
-       AND (b.at, b.seq) > (t.at, t.seq) AND b.at < t.at + interval '1 hour'
-     GROUP BY t.node_id, t.at, t.seq
+       AND (b.clk, b.ts, b.seq) > (t.clk, t.ts, t.seq) AND b.ts < t.ts + interval '1 hour'
+     GROUP BY t.node_id, t.ts, t.seq
 )
 SELECT n.name AS node,
-       t.at,
+       t.ts + coalesce(c.corr_ns / 1000, 0) * interval '1 microsecond' AS at,
        t.left_hash AS "from",
        coalesce(w.hash, t.hash) AS "to",
        t.depth,
        t.left_height AS from_height,
        t.hash AS first_new,
-       t.eps_ns / 1e6::float8 AS error_ms
+       c.eps_ns / 1e6::float8 AS error_ms
   FROM turns t
   JOIN peerscope.node n ON n.node_id = t.node_id
-  LEFT JOIN winners w ON w.node_id = t.node_id AND w.at = t.at AND w.seq = t.seq;
+  LEFT JOIN winners w ON w.node_id = t.node_id AND w.ts = t.ts AND w.seq = t.seq
+  LEFT JOIN peerscope.clock_segment c ON c.node_id = t.node_id AND c.clk = t.clk;
 
 COMMENT ON VIEW peerscope.reorganisations IS
     'Every change of a node to another branch.';
