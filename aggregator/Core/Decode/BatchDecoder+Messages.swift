@@ -20,8 +20,6 @@ extension BatchDecoder {
         let minute = Rollups.MinuteKey(
             node: context.nodeID, minute: context.micros.flooredToMinute, run: context.run,
             inbound: message.inbound, type: type.rollupName, connectionType: connectionType)
-        rollups.traffic[minute, default: Rollups.Traffic()].add(bytes: message.size)
-
         let status: DecodeStatus
         if unreadable {
             status = .truncated
@@ -30,6 +28,8 @@ extension BatchDecoder {
         } else {
             status = .unknown
         }
+        rollups.traffic[minute, default: Rollups.Traffic()].add(
+            bytes: message.size, truncated: status == .truncated)
         P2PMessageRow.write(
             context, message, status: status.rawValue,
             keepPayload: settings.payloads.keeps(type.type, inbound: message.inbound, status: status),
@@ -138,8 +138,9 @@ extension Int64 {
 }
 
 extension Rollups.Traffic {
-    mutating func add(bytes size: Int) {
+    mutating func add(bytes size: Int, truncated isTruncated: Bool) {
         messages += 1
         bytes &+= Int64(size)
+        truncated += isTruncated ? 1 : 0
     }
 }

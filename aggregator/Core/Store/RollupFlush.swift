@@ -92,6 +92,7 @@ struct RollupFlush {
                 rows.verbatim(key.connectionType)
                 rows.int64(traffic.messages)
                 rows.int64(traffic.bytes)
+                rows.int64(traffic.truncated)
             }
         }
         for (key, announcement) in rollups.announcements {

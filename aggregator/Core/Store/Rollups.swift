@@ -38,6 +38,8 @@ final class Rollups {
     struct Traffic {
         var messages: Int64 = 0
         var bytes: Int64 = 0
+        /// Messages whose decoding ended at the captured bytes.
+        var truncated: Int64 = 0
     }
     struct SeenHeader {
         let previous: Hash256

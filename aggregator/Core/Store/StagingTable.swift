@@ -44,7 +44,10 @@ enum StagingTable: String, CaseIterable {
         case .clockSegment: ClockSegment.columns
         case .addrBudget: ["node_id", "day", "opened", "refused"]
         case .messageMinute:
-            ["node_id", "minute", "run_id", "inbound", "msg_type", "conn_type", "messages", "bytes"]
+            [
+                "node_id", "minute", "run_id", "inbound", "msg_type", "conn_type", "messages", "bytes",
+                "truncated",
+            ]
         case .addrAnnouncement:
             [
                 "node_id", "network", "addr", "port", "announced_at", "class", "first_seen", "clk", "run_id",
@@ -99,7 +102,10 @@ enum StagingTable: String, CaseIterable {
     private var assignments: String {
         switch self {
         case .messageMinute:
-            return "messages = t.messages + excluded.messages, bytes = t.bytes + excluded.bytes"
+            return """
+                messages = t.messages + excluded.messages, bytes = t.bytes + excluded.bytes,
+                truncated = t.truncated + excluded.truncated
+                """
         case .addrAnnouncement:
             return
                 "copies = t.copies + excluded.copies, last_seen = greatest(t.last_seen, excluded.last_seen)"
