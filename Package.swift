@@ -71,7 +71,6 @@ let package = Package(
             path: "agent/Plugin/CompileBPF"),
         .target(name: "PostgreSQL", dependencies: ["CLibpq", "CPlatform"], swiftSettings: strict),
         .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
-        .target(name: "CollectorTesting", dependencies: ["CPlatform"], swiftSettings: strict),
 
         .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
 
@@ -85,7 +84,7 @@ let package = Package(
             ] + nio,
             path: "agent/Core", swiftSettings: strict),
         .executableTarget(
-            name: "peerscope-agent", dependencies: ["AgentCore", argumentParser, log],
+            name: "peerscope-agent", dependencies: ["AgentCore", "Telemetry", argumentParser, log],
             path: "agent/Command", swiftSettings: strict),
 
         // The aggregator.
@@ -98,7 +97,7 @@ let package = Package(
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
             name: "peerscope-aggregator",
-            dependencies: ["AggregatorCore", "PostgreSQL", argumentParser, log],
+            dependencies: ["AggregatorCore", "PostgreSQL", "Telemetry", argumentParser, log],
             path: "aggregator/Command", swiftSettings: strict),
 
         // The operator's command line, and the stand-in node.

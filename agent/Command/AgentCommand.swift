@@ -1,6 +1,7 @@
 import AgentCore
 import ArgumentParser
 import Logging
+import Telemetry
 
 @main
 struct AgentCommand: ParsableCommand {
@@ -83,6 +84,6 @@ func failing(_ body: () throws -> Void) throws {
 }
 
 func logger() -> Logger {
-    LoggingSystem.bootstrap(AgentLogHandler.init)
+    LoggingSystem.bootstrap(LineLogHandler.init)
     return Logger(label: "peerscope-agent")
 }

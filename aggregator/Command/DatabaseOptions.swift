@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import PostgreSQL
+import Telemetry
 
 /// What every subcommand needs: a configuration, and the database it names.
 struct DatabaseOptions: ParsableArguments {
@@ -38,7 +39,7 @@ struct DatabaseOptions: ParsableArguments {
             throw ValidationError(
                 "log level `\(level)` is none of trace, debug, info, notice, warning, error, critical")
         }
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        LoggingSystem.bootstrap(LineLogHandler.init)
         var logger = Logger(label: "aggregator")
         logger.logLevel = known
         return logger

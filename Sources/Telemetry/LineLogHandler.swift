@@ -2,7 +2,7 @@ import Glibc
 public import Logging
 
 /// One line an event on standard error: time in UTC, level, message, then what belongs to it.
-public struct AgentLogHandler: LogHandler {
+public struct LineLogHandler: LogHandler {
     /// What goes with every line.
     public var metadata: Logger.Metadata = [:]
     /// What is too unimportant to be written.
