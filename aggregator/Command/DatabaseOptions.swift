@@ -20,6 +20,12 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Folder of migrations/ and views/. (default: found beside the program, or /usr/share/peerscope/schema)",
+            valueName: "dir"))
+    var schema: String?
+
     /// File, then environment, then flags.
     func configuration() throws -> AggregatorConfiguration {
         let environment = ProcessInfo.processInfo.environment
@@ -29,6 +35,7 @@ struct DatabaseOptions: ParsableArguments {
         configuration.set(.database, database, source: "--database")
         configuration.set(.dataDir, dataDir, source: "--data-dir")
         configuration.set(.logLevel, logLevel, source: "--log-level")
+        configuration.set(.schema, schema, source: "--schema")
         return configuration
     }
 
@@ -79,7 +86,7 @@ struct OpenDatabase {
             dataDirectory = configuration[.dataDir] ?? "/var/lib/peerscope-aggregator"
         }
         do {
-            let migrator = try Migrator(schema: SchemaFiles.locate())
+            let migrator = try Migrator(schema: SchemaFiles.locate(argument: configuration[.schema]))
             try migrator.migrate(Connection(conninfo)) { logger.info("applying \($0)") }
         } catch {
             try? server?.stop()

@@ -21,6 +21,8 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         case addrBudget = "addr_budget"
         /// `trace` to `critical`.
         case logLevel = "log_level"
+        /// Folder of `migrations/` and `views/`.
+        case schema
 
         /// The environment's name for it.
         public var variable: String { "PEERSCOPE_" + rawValue.uppercased() }

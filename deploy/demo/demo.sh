@@ -193,6 +193,7 @@ done
 sql() { "$state/bin/peerscope" sql --database "embedded:$state/db" -X -A -t -q "$@"; }
 stored() { sql -c "select coalesce(sum(stored), 0) from peerscope.stream_tracepoint" 2>/dev/null || echo 0; }
 
+next_line=0
 progress() {
     local elapsed=$1 total=$2 rows
     rows=$(stored)
@@ -202,8 +203,9 @@ progress() {
         ((filled > width)) && filled=$width
         printf '\r  [%-*s] %3d of %d s   %s events stored ' "$width" "$(printf '%*s' "$filled" '' | tr ' ' '#')" \
             "$elapsed" "$total" "$rows"
-    elif ((elapsed % 10 == 0)); then
+    elif ((elapsed >= next_line)); then
         say "  $elapsed of $total s: $rows events stored"
+        next_line=$((elapsed + 10))
     fi
 }
 
