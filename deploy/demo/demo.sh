@@ -285,5 +285,6 @@ say "Ask for yourself:  .peerscope/demo/bin/peerscope sql --database embedded:.p
 
 if $terminal; then
     say "Still running; Ctrl-C stops everything."
+    trap 'printf "\n"; stop_all; exit 0' INT TERM
     while :; do sleep 3600 & wait $!; done
 fi
