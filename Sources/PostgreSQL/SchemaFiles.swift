@@ -10,8 +10,8 @@ public enum SchemaFiles {
     /// The directory that holds `migrations/`.
     ///
     /// Asked in this order: `argument` (a `--schema` flag), `$PEERSCOPE_SCHEMA`, a directory `schema` beside or
-    /// above the executable (a checkout), `/usr/share/peerscope/schema`. What is named must be right: only what
-    /// is searched may be missing.
+    /// above the executable (a checkout) or `share/peerscope/schema` there (an installation under any prefix),
+    /// `/usr/share/peerscope/schema`. What is named must be right: only what is searched may be missing.
     public static func locate(argument: String? = nil) throws(PostgreSQLError) -> String {
         let operation = "looking for the schema's SQL files"
         for (name, source) in [
@@ -29,8 +29,9 @@ public enum SchemaFiles {
         if let executable = FileSystem.linkTarget("/proc/self/exe") {
             var place = FileSystem.parent(of: executable)
             while let directory = place {
-                let schema = (directory == "/" ? "" : directory) + "/schema"
-                if holdsMigrations(schema) { return schema }
+                let root = directory == "/" ? "" : directory
+                for schema in [root + "/schema", root + "/share/peerscope/schema"]
+                where holdsMigrations(schema) { return schema }
                 place = FileSystem.parent(of: directory)
             }
         }
