@@ -14,7 +14,7 @@ struct Peerscope: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Nodes.self, Blocks.self, Addrs.self, Audit.self, Export.self, SQL.self,
+            Nodes.self, Blocks.self, Addrs.self, Txs.self, Peers.self, Audit.self, Export.self, SQL.self,
         ])
 
     /// The version of this build.
