@@ -154,7 +154,7 @@ struct ExportPartsTests {
     func terminal() {
         let clock = Clock()
         var printed: [String] = []
-        var progress = Progress("t", expected: nil, isTerminal: true, clock: { clock.now }) {
+        var progress = Progress("t", expected: nil, width: 80, clock: { clock.now }) {
             printed.append($0)
         }
         progress.tick()
@@ -180,7 +180,7 @@ struct ExportPartsTests {
     func log() {
         let clock = Clock()
         var printed: [String] = []
-        var progress = Progress("t", expected: 10, isTerminal: false, clock: { clock.now }) {
+        var progress = Progress("t", expected: 10, width: nil, clock: { clock.now }) {
             printed.append($0)
         }
         for _ in 0..<25 {

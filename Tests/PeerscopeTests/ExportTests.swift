@@ -30,7 +30,7 @@ func exported(
         connection)
     let writer = MemoryWriter()
     writer.onWrite = onWrite
-    var progress = Progress(relation, expected: nil, isTerminal: false, print: { _ in })
+    var progress = Progress(relation, expected: nil, width: nil, print: { _ in })
     var manifest = ""
     let outcome = try ExportJob(selection: selection, format: format, file: "f").run(
         connection, writer, &progress

@@ -40,7 +40,7 @@ extension DatabaseTests {
                 format == .parquet
                 ? try ParquetWriter(relation, to: .file(file), pythons: [Arrow.python])
                 : PlainWriter(.file(file))
-            var progress = Progress(name, expected: nil, isTerminal: false, print: { _ in })
+            var progress = Progress(name, expected: nil, width: nil, print: { _ in })
             let outcome = try ExportJob(selection: selection, format: format, file: nil).run(
                 connection, writer, &progress, nil)
             try file.publish()

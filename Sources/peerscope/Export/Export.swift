@@ -168,7 +168,7 @@ struct Export: ParsableCommand {
         }
 
         var progress = Progress(
-            relation.name, expected: nil, isTerminal: isatty(2) == 1,
+            relation.name, expected: nil, width: Progress.terminalWidth(),
             print: quiet ? { _ in } : { say($0) })
         do {
             let job = ExportJob(

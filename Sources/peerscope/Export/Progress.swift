@@ -5,8 +5,8 @@ struct Progress {
     let relation: String
     /// Rows that the planner expects; `nil` to say nothing about what is left.
     private(set) var expected: Int?
-    /// Whether standard error is a terminal.
-    let isTerminal: Bool
+    /// Columns of the terminal that standard error is; `nil` when it is none.
+    let width: Int?
     private let print: (String) -> Void
     private let clock: () -> Double
 
@@ -20,16 +20,16 @@ struct Progress {
     ///   - clock: seconds that only grow.
     ///   - print: writes to standard error.
     init(
-        _ relation: String, expected: Int?, isTerminal: Bool, clock: @escaping () -> Double = Self.monotonic,
+        _ relation: String, expected: Int?, width: Int?, clock: @escaping () -> Double = Self.monotonic,
         print: @escaping (String) -> Void
     ) {
         self.relation = relation
         self.expected = expected
-        self.isTerminal = isTerminal
+        self.width = width
         self.clock = clock
         self.print = print
         start = clock()
-        next = start + (isTerminal ? 0.2 : 10)
+        next = start + (width == nil ? 10 : 0.2)
     }
 
     /// Seconds since the beginning.
@@ -49,10 +49,10 @@ struct Progress {
     mutating func tick() {
         let now = clock()
         guard now >= next else { return }
-        next = now + (isTerminal ? 0.2 : 10)
-        if isTerminal {
+        next = now + (width == nil ? 10 : 0.2)
+        if let width {
             // A line longer than the terminal is wide would not be overwritten.
-            print("\r\(text(now).prefix(79))\u{1b}[K")
+            print("\r\(text(now).prefix(width - 1))\u{1b}[K")
             hasLine = true
         } else {
             print("peerscope: export \(text(now))\n")
@@ -81,6 +81,14 @@ struct Progress {
         }
         text += ", \(Cell.bytes(Double(bytes))), \(Cell.bytes(Double(bytes) / seconds))/s"
         return text + (left.map { ", " + $0 } ?? "")
+    }
+
+    /// How wide the terminal is that standard error is; `nil` when it is none.
+    static func terminalWidth() -> Int? {
+        guard isatty(2) == 1 else { return nil }
+        var size = winsize()
+        guard unsafe ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
+        return Int(size.ws_col)
     }
 
     /// The seconds of CLOCK_MONOTONIC.
