@@ -56,12 +56,13 @@ extension BatchDecoder {
             listed(context, utcDay, entry, addressClass, text: scratch)
         }
         state.budgets[utcDay] = budget
-        minute.messages = 1
-        minute.exactlyTen = message.declaredEntries == AddressClass.gossipEntries ? 1 : 0
-        let key = Rollups.SessionMinuteKey(
-            node: context.nodeID, minute: context.micros.flooredToMinute, session: session.key)
-        rollups.addressMinutes[key, default: Rollups.AddressMinute()].add(minute)
+        // Core takes nothing from a message that is malformed.
         if delivery.status != .malformed {
+            minute.messages = 1
+            minute.exactlyTen = delivery.declared == AddressClass.gossipEntries ? 1 : 0
+            let key = Rollups.SessionMinuteKey(
+                node: context.nodeID, minute: context.micros.flooredToMinute, session: session.key)
+            rollups.addressMinutes[key, default: Rollups.AddressMinute()].add(minute)
             session.addrMessagesIn += 1
             if delivery.declared < AddressClass.fullMessage { session.getaddrOutstanding = false }
         }
