@@ -52,7 +52,8 @@ struct CapturedEvents {
 
     private static func unhex(_ hex: [UInt8]) -> [UInt8] {
         func digit(_ character: UInt8) -> UInt8 {
-            character <= UInt8(ascii: "9") ? character - UInt8(ascii: "0") : character - UInt8(ascii: "a") + 10
+            character <= UInt8(ascii: "9")
+                ? character - UInt8(ascii: "0") : character - UInt8(ascii: "a") + 10
         }
         return stride(from: 0, to: hex.count - 1, by: 2).map { digit(hex[$0]) << 4 | digit(hex[$0 + 1]) }
     }
