@@ -3,7 +3,7 @@
 
 -- Coverage: the spans in which absence means something.
 
-CREATE TABLE peerscope.node_coverage (
+CREATE TABLE peerscope.coverage_span (
     day          date NOT NULL,
     node_id      int NOT NULL,
     tracepoint   text NOT NULL,
@@ -12,14 +12,14 @@ CREATE TABLE peerscope.node_coverage (
     downloading  bool NOT NULL,
     PRIMARY KEY (day, node_id, tracepoint, covered_from)
 );
-COMMENT ON TABLE peerscope.node_coverage IS
-    'Spans of corrected time in which a tracepoint of a node was captured whole, whatever processes it had. A node is eligible for a key of a day when one row of that day with downloading = false holds the key''s window.';
-COMMENT ON COLUMN peerscope.node_coverage.day IS 'UTC day that the row is for. It also holds what of the span lies in the day before and the day after, so that a window across midnight is found in one row of its day.';
-COMMENT ON COLUMN peerscope.node_coverage.node_id IS 'The node.';
-COMMENT ON COLUMN peerscope.node_coverage.tracepoint IS 'provider:probe.';
-COMMENT ON COLUMN peerscope.node_coverage.covered_from IS 'Start, corrected time.';
-COMMENT ON COLUMN peerscope.node_coverage.covered_to IS 'End, corrected time; the node''s last event while capture goes on.';
-COMMENT ON COLUMN peerscope.node_coverage.downloading IS 'Whether the node was in initial download: a process that connects blocks whose header is older than 24 h is, from its start to the first block that is not.';
+COMMENT ON TABLE peerscope.coverage_span IS
+    'Spans of corrected time in which a tracepoint of a node was captured without gap, whatever processes it had. A node is eligible for a key of a day when one row of that day with downloading = false holds the key''s window; see also node_coverage.';
+COMMENT ON COLUMN peerscope.coverage_span.day IS 'UTC day that the row is for. It also holds what of the span lies in the day before and the day after, so that a window across midnight is found in one row of its day.';
+COMMENT ON COLUMN peerscope.coverage_span.node_id IS 'The node.';
+COMMENT ON COLUMN peerscope.coverage_span.tracepoint IS 'provider:probe.';
+COMMENT ON COLUMN peerscope.coverage_span.covered_from IS 'Start, corrected time.';
+COMMENT ON COLUMN peerscope.coverage_span.covered_to IS 'End, corrected time; the node''s last event while capture goes on.';
+COMMENT ON COLUMN peerscope.coverage_span.downloading IS 'Whether the node was in initial download: a process that connects blocks whose header is older than 24 h is, from its start to the first block that is not.';
 
 CREATE INDEX capture_interval_valid_to ON peerscope.capture_interval (valid_to);
 CREATE INDEX clock_segment_valid_from ON peerscope.clock_segment (node_id, valid_from);
@@ -106,10 +106,10 @@ COMMENT ON COLUMN peerscope.clock_audit_day.violations IS 'Pings that arrived be
 COMMENT ON COLUMN peerscope.clock_audit_day.error_ns IS 'Largest error of a delay; NULL when unknown.';
 
 INSERT INTO peerscope.digest_part (part, ordinal, description) VALUES
-    ('coverage', 5, 'node_coverage, fleet_link, clock_audit_sample and clock_audit_day: where the fleet was looking, which peers are its own nodes, and whether its clocks hold');
+    ('coverage', 5, 'coverage_span, fleet_link, clock_audit_sample and clock_audit_day: where the fleet was looking, which peers are its own nodes, and whether its clocks hold');
 
 INSERT INTO peerscope.retention (table_name, keep, note) VALUES
-    ('node_coverage', '1 year', 'some twenty rows a node and day'),
+    ('coverage_span', '1 year', 'some twenty rows a node and day'),
     ('fleet_link', '1 year', 'as long as peer_session'),
     ('clock_audit_sample', '14 days', 'as long as ping_event'),
     ('clock_audit_day', '1 year', NULL);
