@@ -21,6 +21,7 @@ COMMENT ON COLUMN peerscope.coverage_span.covered_from IS 'Start, corrected time
 COMMENT ON COLUMN peerscope.coverage_span.covered_to IS 'End, corrected time; the node''s last event while capture goes on.';
 COMMENT ON COLUMN peerscope.coverage_span.downloading IS 'Whether the node was in initial download: a process that connects blocks whose header is older than 24 h is, from its start to the first block that is not.';
 
+CREATE INDEX coverage_span_tracepoint ON peerscope.coverage_span (tracepoint, node_id);
 CREATE INDEX capture_interval_valid_to ON peerscope.capture_interval (valid_to);
 CREATE INDEX clock_segment_valid_from ON peerscope.clock_segment (node_id, valid_from);
 

@@ -17,7 +17,7 @@ pairs AS (
            e.delays[array_position(e.nodes, n.name)] <= d.delta_s AS is_reached
       FROM episodes e
      CROSS JOIN (VALUES (30), (60), (120), (300), (600), (1200)) AS d (delta_s)
-      JOIN peerscope.node_coverage v ON v.day = (e.episode_at AT TIME ZONE 'UTC')::date
+     CROSS JOIN peerscope.node_coverage v
       JOIN peerscope.node n ON n.node_id = v.node_id
 ),
 counted AS (
