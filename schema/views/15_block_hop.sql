@@ -61,14 +61,16 @@ BEGIN
     waited AS (
         SELECT l.*,
                -- It cannot have waited longer than it was on its way.
-               least(unix_us(l.ts) * 1000 - unix_us(b.start_ts) * 1000, greatest(l.in_ns - l.out_ns, 0)) AS queue_ns
+               CASE WHEN b.start_ts IS NULL THEN 0
+                    ELSE least((unix_us(l.ts) - unix_us(b.start_ts)) * 1000, greatest(l.in_ns - l.out_ns, 0)) END
+                   AS queue_ns
           FROM leg l LEFT JOIN busy b USING (hash, node_id, run_id, peer_id, side)
     ),
     wanted AS MATERIALIZED (
         SELECT hash, node_id, run_id, peer_id, other_node_id, side, msg_type, at,
-               CASE WHEN in_ns - out_ns IS NOT NULL THEN coalesce(queue_ns, 0) / 1e6::float8 END AS queue_ms,
+               CASE WHEN in_ns - out_ns IS NOT NULL THEN queue_ns / 1e6::float8 END AS queue_ms,
                CASE WHEN error_ns IS NOT NULL
-                    THEN (in_ns - out_ns - coalesce(queue_ns, 0)) / 1e6::float8 END AS network_ms,
+                    THEN (in_ns - out_ns - queue_ns) / 1e6::float8 END AS network_ms,
                s6_duration_ns / 1e6::float8 AS validation_ms,
                error_ns / 1e6::float8 AS error_ms
           FROM waited
