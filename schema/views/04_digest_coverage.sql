@@ -94,11 +94,9 @@ BEGIN
          WHERE span && tstzrange(since + interval '1 day', until - interval '1 day')
     ),
     gone AS (
-        DELETE FROM coverage_span n
-         WHERE n.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE w.node_id = n.node_id AND w.tracepoint = n.tracepoint
-                              AND w.covered_from = n.covered_from)
+        DELETE FROM coverage_span
+         WHERE day = of_day
+           AND (node_id, tracepoint, covered_from) NOT IN (SELECT node_id, tracepoint, covered_from FROM wanted)
     )
     INSERT INTO coverage_span AS n (day, node_id, tracepoint, covered_from, covered_to, downloading)
     SELECT day, node_id, tracepoint, covered_from, covered_to, downloading FROM wanted
@@ -134,10 +132,9 @@ BEGIN
          ORDER BY node_id, run_id, peer_id, other_node_id, other_run_id, other_peer_id
     ),
     gone AS (
-        DELETE FROM fleet_link f
-         WHERE f.day = of_day AND f.known_by = 'version'
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE (w.node_id, w.run_id, w.peer_id) = (f.node_id, f.run_id, f.peer_id))
+        DELETE FROM fleet_link
+         WHERE day = of_day AND known_by = 'version'
+           AND (node_id, run_id, peer_id) NOT IN (SELECT node_id, run_id, peer_id FROM wanted)
     )
     INSERT INTO fleet_link AS f
            (node_id, run_id, peer_id, other_node_id, other_run_id, other_peer_id, day, known_by)
@@ -203,10 +200,9 @@ BEGIN
           FROM link WHERE known_by IS DISTINCT FROM 'version'
     ),
     unlinked AS (
-        DELETE FROM fleet_link f
-         WHERE f.day = of_day AND f.known_by = 'ping'
-           AND NOT EXISTS (SELECT FROM known k
-                            WHERE (k.node_id, k.run_id, k.peer_id) = (f.node_id, f.run_id, f.peer_id))
+        DELETE FROM fleet_link
+         WHERE day = of_day AND known_by = 'ping'
+           AND (node_id, run_id, peer_id) NOT IN (SELECT node_id, run_id, peer_id FROM known)
     ),
     linked AS (
         INSERT INTO fleet_link AS f
@@ -233,11 +229,10 @@ BEGIN
                   m.nonce
     ),
     gone AS (
-        DELETE FROM clock_audit_sample s
-         WHERE s.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE (w.from_node_id, w.from_run_id, w.from_peer_id, w.nonce, w.sent_at)
-                                = (s.from_node_id, s.from_run_id, s.from_peer_id, s.nonce, s.sent_at))
+        DELETE FROM clock_audit_sample
+         WHERE day = of_day
+           AND (from_node_id, from_run_id, from_peer_id, nonce, sent_at)
+               NOT IN (SELECT from_node_id, from_run_id, from_peer_id, nonce, sent_at FROM wanted)
     )
     INSERT INTO clock_audit_sample AS s
            (from_node_id, from_run_id, from_peer_id, to_node_id, to_run_id, to_peer_id, sent_at, taken_up_at, nonce,
@@ -260,10 +255,8 @@ BEGIN
          GROUP BY from_node_id, to_node_id
     ),
     gone AS (
-        DELETE FROM clock_audit_day d
-         WHERE d.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE w.from_node_id = d.from_node_id AND w.to_node_id = d.to_node_id)
+        DELETE FROM clock_audit_day
+         WHERE day = of_day AND (from_node_id, to_node_id) NOT IN (SELECT from_node_id, to_node_id FROM wanted)
     )
     INSERT INTO clock_audit_day AS d
            (day, from_node_id, to_node_id, samples, min_ns, median_ns, violations, error_ns)

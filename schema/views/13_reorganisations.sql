@@ -64,10 +64,8 @@ BEGIN
         SELECT * FROM dated WHERE at >= since AND at < until
     ),
     gone AS (
-        DELETE FROM reorganisation r
-         WHERE r.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE (w.node_id, w.clk, w.ts, w.seq) = (r.node_id, r.clk, r.ts, r.seq))
+        DELETE FROM reorganisation
+         WHERE day = of_day AND (node_id, clk, ts, seq) NOT IN (SELECT node_id, clk, ts, seq FROM wanted)
     )
     INSERT INTO reorganisation AS r (node_id, clk, ts, seq, day, at, from_hash, to_hash, depth, from_height, first_new,
                                      error_ms)

@@ -47,9 +47,9 @@ BEGIN
     ),
     -- Blocks and the flushes since the block before, in the order of events.
     event AS (
-        SELECT node_id, run_id, clk, ts, seq, hash, false AS emptied FROM fresh
+        SELECT node_id, run_id, clk, ts, seq, hash, height, duration_ns, inputs, false AS emptied FROM fresh
         UNION ALL
-        SELECT f.node_id, f.run_id, f.clk, f.ts, f.seq, NULL, true
+        SELECT f.node_id, f.run_id, f.clk, f.ts, f.seq, NULL, NULL, NULL, NULL, true
           FROM flush f LEFT JOIN before b USING (node_id, run_id)
          WHERE f.emptied AND (b.ordinal IS NULL OR (f.clk, f.ts, f.seq) > (b.clk, b.ts, b.seq))
     ),
@@ -59,21 +59,20 @@ BEGIN
         WINDOW own AS (PARTITION BY node_id, run_id ORDER BY clk, ts, seq ROWS UNBOUNDED PRECEDING)
     ),
     placed AS (
-        SELECT node_id, run_id, hash, place,
-               emptyings > coalesce(lag(emptyings) OVER (PARTITION BY node_id, run_id ORDER BY place), 0) AS emptied
+        SELECT *, emptyings > lag(emptyings, 1, 0::bigint) OVER (PARTITION BY node_id, run_id ORDER BY place)
+                   AS emptied_before
           FROM numbered WHERE hash IS NOT NULL
     )
     INSERT INTO block_validation
            (node_id, run_id, hash, ordinal, ts, clk, seq, height, duration_ns, inputs, cache_state)
-    SELECT f.node_id, f.run_id, f.hash, coalesce(b.ordinal, 0) + p.place, f.ts, f.clk, f.seq, f.height,
-           f.duration_ns, f.inputs,
-           CASE WHEN coalesce(b.ordinal, 0) + p.place <= 144 AND f.ts < r.started_at + interval '1 day' THEN 'cold'
-                WHEN p.emptied THEN 'emptied' ELSE 'warm' END
-      FROM fresh f
-      JOIN placed p USING (node_id, run_id, hash)
+    SELECT p.node_id, p.run_id, p.hash, coalesce(b.ordinal, 0) + p.place, p.ts, p.clk, p.seq, p.height,
+           p.duration_ns, p.inputs,
+           CASE WHEN coalesce(b.ordinal, 0) + p.place <= 144 AND p.ts < r.started_at + interval '1 day' THEN 'cold'
+                WHEN p.emptied_before THEN 'emptied' ELSE 'warm' END
+      FROM placed p
       JOIN run r USING (node_id, run_id)
       LEFT JOIN before b USING (node_id, run_id)
-     ORDER BY f.node_id, f.run_id, p.place;
+     ORDER BY p.node_id, p.run_id, p.place;
 END
 $$;
 COMMENT ON FUNCTION peerscope.store_block_validation(date) IS
