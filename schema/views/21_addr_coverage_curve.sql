@@ -1,27 +1,20 @@
 -- Which share of the nodes that could hear of an address did so, and how fast.
 
-CREATE OR REPLACE FUNCTION peerscope.digest_addresses_coverage(of_day date) RETURNS void
+CREATE OR REPLACE FUNCTION peerscope.count_addr_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql
     SET search_path = peerscope, pg_catalog, pg_temp
     SET jit = off SET work_mem = '64MB'
     AS $$
 #variable_conflict use_column
-DECLARE
-    day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
 BEGIN
     DELETE FROM addr_coverage_day WHERE day = of_day;
     INSERT INTO addr_coverage_day (day, network, novel, delta_s, reached, eligible)
-    WITH span AS MATERIALIZED (
-        -- Of a node's coverage what concerns the day, one row a stretch without gap.
-        SELECT v.node_id, s.captured, v.synced
-          FROM node_coverage v
-         CROSS JOIN unnest(v.captured * tstzmultirange(tstzrange(day_at, day_at + interval '25 hours'))) AS s (captured)
-    ),
-    pair AS (
+    WITH pair AS (
         -- A node that could hear of the episode when it began: for how long, and after how long it did.
-        SELECT e.network, e.novel, extract(epoch FROM upper(s.captured) - e.episode_at) AS covered_s, r.delay_s
+        SELECT e.network, e.novel, extract(epoch FROM s.covered_to - e.episode_at) AS covered_s, r.delay_s
           FROM addr_episode e
-          JOIN span s ON s.captured @> e.episode_at AND s.synced @> e.episode_at
+          JOIN coverage_span s ON s.day = e.day AND s.tracepoint = 'net:inbound_message' AND NOT s.downloading
+           AND s.covered_from <= e.episode_at AND s.covered_to >= e.episode_at
           LEFT JOIN addr_arrival r ON r.addr = e.addr AND r.port = e.port AND r.network = e.network
            AND r.day = e.day AND r.node_id = s.node_id
          WHERE e.day = of_day
@@ -45,8 +38,20 @@ BEGIN
      CROSS JOIN (VALUES (1, 30), (2, 60), (3, 120), (4, 300), (5, 600), (6, 1200)) AS d (i, delta_s);
 END
 $$;
+COMMENT ON FUNCTION peerscope.count_addr_coverage(date) IS
+    'Counts which nodes the episodes of a day had reached, and which they could have.';
+
+-- What began before midnight may have reached a node after it: of that the day before could not know.
+CREATE OR REPLACE FUNCTION peerscope.digest_addresses_coverage(of_day date) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM peerscope.count_addr_coverage(of_day - 1);
+    PERFORM peerscope.count_addr_coverage(of_day);
+END
+$$;
 COMMENT ON FUNCTION peerscope.digest_addresses_coverage(date) IS
-    'The part of the digest that counts which nodes the episodes of a day had reached, and which they could have.';
+    'The part of the digest that counts which share of the nodes the episodes of a day and of the day before reached.';
 
 DROP VIEW IF EXISTS peerscope.addr_coverage_curve CASCADE;
 CREATE VIEW peerscope.addr_coverage_curve AS

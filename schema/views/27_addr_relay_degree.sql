@@ -168,10 +168,11 @@ BEGIN
          WHERE NOT inbound AND t_ns >= start_ns
     ),
     listener AS MATERIALIZED (
-        SELECT p.network, p.addr, p.port, p.node_id, p.from_ts, p.to_ts, s.captured
+        SELECT p.network, p.addr, p.port, p.node_id, greatest(p.from_ts, s.covered_from) AS from_at,
+               least(p.to_ts, s.covered_to) AS to_at
           FROM shared_session p
-          JOIN node_coverage v ON v.node_id = p.node_id
-         CROSS JOIN unnest(v.captured * tstzmultirange(tstzrange(day_at, day_to + interval '1 hour'))) AS s (captured)
+          JOIN coverage_span s ON s.node_id = p.node_id AND s.day = of_day AND s.tracepoint = 'net:inbound_message'
+           AND NOT s.downloading
     ),
     -- Another node that can hear of it from the peer for the next ten minutes, and does not tell it meanwhile.
     heard AS (
@@ -185,8 +186,7 @@ BEGIN
           FROM told t
           JOIN listener l ON l.addr = t.peer_addr AND l.port = t.peer_port AND l.network = t.peer_network
            AND l.node_id <> t.node_id
-           AND l.from_ts <= at_us(t.t_ns / 1000) AND l.to_ts >= at_us((t.t_ns + soon_ns) / 1000)
-           AND l.captured @> tstzrange(at_us(t.t_ns / 1000), at_us((t.t_ns + soon_ns) / 1000), '[]')
+           AND l.from_at <= at_us(t.t_ns / 1000) AND l.to_at >= at_us((t.t_ns + soon_ns) / 1000)
          WHERE NOT EXISTS (SELECT FROM exchange x
                             WHERE x.peer_addr = t.peer_addr AND x.peer_port = t.peer_port
                               AND x.peer_network = t.peer_network AND x.node_id = l.node_id AND NOT x.inbound
