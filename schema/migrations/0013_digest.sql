@@ -66,7 +66,7 @@ CREATE FUNCTION peerscope.digest_days() RETURNS SETOF date
 COMMENT ON FUNCTION peerscope.digest_days() IS
     'The days that the next digest computes.';
 
-CREATE PROCEDURE peerscope.digest()
+CREATE PROCEDURE peerscope.digest(wait bool DEFAULT false)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -78,8 +78,10 @@ DECLARE
     fault   text;
     parts   text[];
 BEGIN
-    -- One at a time; whoever comes second has nothing to do.
-    IF NOT pg_try_advisory_lock(hashtext('peerscope.digest')) THEN
+    -- One at a time; whoever comes second has nothing to do, unless it wants to be sure.
+    IF wait THEN
+        PERFORM pg_advisory_lock(hashtext('peerscope.digest'));
+    ELSIF NOT pg_try_advisory_lock(hashtext('peerscope.digest')) THEN
         RETURN;
     END IF;
     SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') INTO seen FROM peerscope.dirty_day d;
@@ -111,7 +113,7 @@ BEGIN
     PERFORM pg_advisory_unlock(hashtext('peerscope.digest'));
 END
 $$;
-COMMENT ON PROCEDURE peerscope.digest() IS
-    'Computes the dirty days anew, part by part, each in its own transaction; what fails is noted in digest_state and tried again by the next call. Call it outside of a transaction. Returns at once while another session is at it.';
+COMMENT ON PROCEDURE peerscope.digest(bool) IS
+    'Computes the dirty days anew, part by part, each in its own transaction; what fails is noted in digest_state and tried again by the next call. Call it outside of a transaction. While another session is at it, it returns at once, or with wait = true does the rest after it.';
 
 INSERT INTO peerscope.retention (table_name, keep, note) VALUES ('digest_state', '1 year', NULL);

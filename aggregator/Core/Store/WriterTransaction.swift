@@ -116,7 +116,11 @@ final class WriterTransaction {
     ) throws {
         decoder.removeAll()
         for plan in plans {
-            try loader.load(plan.needs, into: plan.state)
+            let needs = plan.needs
+            try loader.load(needs, into: plan.state)
+            for day in needs.days {
+                decoder.rollups.dirty.insert(.init(node: plan.state.key.node, day: day))
+            }
             for step in plan.steps {
                 switch step.survey {
                 case .success(let survey):
