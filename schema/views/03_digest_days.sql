@@ -38,7 +38,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_days() RETURNS SETOF date
 COMMENT ON FUNCTION peerscope.digest_days() IS
     'The days that the next digest computes: those with new rows and what these may change of their neighbours, apart from days whose rows are gone.';
 
-CREATE OR REPLACE PROCEDURE peerscope.digest()
+CREATE OR REPLACE PROCEDURE peerscope.digest(wait bool DEFAULT false)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -50,8 +50,10 @@ DECLARE
     fault   text;
     parts   text[];
 BEGIN
-    -- One at a time; whoever comes second has nothing to do.
-    IF NOT pg_try_advisory_lock(hashtext('peerscope.digest')) THEN
+    -- One at a time; whoever comes second has nothing to do, unless it wants to be sure.
+    IF wait THEN
+        PERFORM pg_advisory_lock(hashtext('peerscope.digest'));
+    ELSIF NOT pg_try_advisory_lock(hashtext('peerscope.digest')) THEN
         RETURN;
     END IF;
     SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') INTO seen FROM peerscope.dirty_day d;
@@ -91,5 +93,5 @@ BEGIN
     PERFORM pg_advisory_unlock(hashtext('peerscope.digest'));
 END
 $$;
-COMMENT ON PROCEDURE peerscope.digest() IS
-    'Computes the dirty days anew, part by part, each in its own transaction; what fails is noted in digest_state and tried again by the next call. A part whose rows of a day retention has taken is left as it was. Call it outside of a transaction. Returns at once while another session is at it.';
+COMMENT ON PROCEDURE peerscope.digest(bool) IS
+    'Computes the dirty days anew, part by part, each in its own transaction; what fails is noted in digest_state and tried again by the next call. A part whose rows of a day retention has taken is left as it was. Call it outside of a transaction. While another session is at it, it returns at once, or with wait = true does the rest after it.';
