@@ -34,6 +34,8 @@ struct CaptureSourceTests {
         try feed(fleet)
         let comparison = try fleet.compare(["--exact"])
         #expect(comparison.status == 0, "\(comparison.text)")
+        let rollups = try fleet.compareRollups()
+        #expect(rollups.status == 0, "\(rollups.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
         // The data dictionary is what the database says of itself.
         let dictionary = try Program.output(
