@@ -10,7 +10,7 @@ SELECT scenario.expect('every table says how long its rows are kept',
 SELECT scenario.expect('nothing else does',
     $$ SELECT table_name FROM peerscope.retention WHERE table_name NOT IN (SELECT name FROM scenario.tables) ORDER BY 1 $$, '');
 SELECT scenario.expect('what is kept for ever says why that is affordable',
-    $$ SELECT table_name FROM peerscope.retention WHERE keep IS NULL AND note IS NULL AND table_name NOT LIKE 'block\_%' ORDER BY 1 $$, '');
+    $$ SELECT table_name FROM peerscope.retention WHERE keep IS NULL AND note IS NULL ORDER BY 1 $$, '');
 -- session_traffic has no time: it goes with its sessions.
 SELECT scenario.expect('a table without partitions grows old by a column, one with partitions by its partitions',
     $$ SELECT t.name, t.by_day, r.time_column
@@ -28,15 +28,16 @@ SELECT scenario.expect('that column exists and is the first of a b-tree',
                             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0] AND a.attname = r.time_column
                            WHERE i.indrelid = t.oid) ORDER BY 1 $$, '');
 
-SELECT scenario.expect('what the digest reads belongs to a part of it, and to a table',
+SELECT scenario.expect('what the digest reads belongs to a part of it or to publish, and to a table',
     $$ SELECT i.part, i.table_name FROM peerscope.digest_input i
-        WHERE i.part NOT IN (SELECT part FROM peerscope.digest_part) OR i.table_name NOT IN (SELECT name FROM scenario.tables) $$, '');
--- Today is dirty for as long as it lasts and yesterday for a few hours more: both need their rows, and those before them
--- that a part reads.
-SELECT scenario.expect('no retention is so short that the digest of yesterday lacks rows',
+        WHERE i.part NOT IN (SELECT part FROM peerscope.digest_part UNION ALL VALUES ('publish')) OR i.table_name NOT IN (SELECT name FROM scenario.tables) $$, '');
+-- A day is computed until six hours after its end, and published a day after its end: as retention keeps whole days, what lies
+-- before is needed for six hours, or a day and what it takes, beyond days_before.
+SELECT scenario.expect('no retention is so short that the digest of yesterday lacks rows, or the publication of the day before',
     $$ SELECT i.part, i.table_name, i.days_before, r.keep
          FROM peerscope.digest_input i JOIN peerscope.retention r USING (table_name)
-        WHERE r.keep < (i.days_before + 1) * interval '1 day' + interval '6 hours' ORDER BY 1, 2 $$, '');
+        WHERE r.keep < i.days_before * interval '1 day' + CASE i.part WHEN 'publish' THEN interval '2 days' ELSE interval '6 hours' END
+        ORDER BY 1, 2 $$, '');
 SELECT scenario.expect('each part has its function',
     $$ SELECT part FROM peerscope.digest_part WHERE to_regprocedure(format('peerscope.digest_%s(date)', part)) IS NULL $$, '');
 
@@ -53,7 +54,9 @@ SELECT DISTINCT s.name, w.word[1] COLLATE "default" AS word
            AS w (word);
 CREATE VIEW scenario.reads AS
 WITH RECURSIVE reached AS (
-    SELECT part, ('digest_' || part) COLLATE "default" AS name FROM peerscope.digest_part
+    SELECT part, name
+      FROM (SELECT part, ('digest_' || part) COLLATE "default" AS name FROM peerscope.digest_part
+            UNION ALL VALUES ('publish', 'publish')) AS entry
     UNION
     SELECT r.part, w.word FROM reached r JOIN scenario.word w USING (name)
      WHERE w.word IN (SELECT name FROM scenario.source) OR w.word IN (SELECT name FROM scenario.tables)

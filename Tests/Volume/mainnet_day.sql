@@ -53,27 +53,27 @@ SELECT (:'last_day'::date - :days + 1)::text AS first_day,
        round(360000 * :scale)::bigint AS pings \gset
 
 -- A mainnet's numbers are out of place in a comment of time: microseconds of a day.
-CREATE FUNCTION pg_temp.at(day_no int, us float8) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION pg_temp.at(day_no int, us float8) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
 $$ SELECT timestamptz '2000-01-01 00:00+00' + day_no * interval '1 day' + least(us, 86399e6) * interval '1 microsecond' $$;
 -- Clock segments are minutes; day 0 is 2000-01-01, so that a segment's number fits an int for ever.
-CREATE FUNCTION pg_temp.clk(day_no int, us float8) RETURNS int LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION pg_temp.clk(day_no int, us float8) RETURNS int LANGUAGE sql IMMUTABLE AS
 $$ SELECT day_no * 1440 + (least(us, 86399e6) / 60e6)::int $$;
-CREATE FUNCTION pg_temp.hash(kind bigint, day_no bigint, number bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION pg_temp.hash(kind bigint, day_no bigint, number bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS
 $$ SELECT sha256(int8send(kind * 1000000000000000 + day_no * 10000000000 + number)) $$;
 -- Payloads are pieces of one large random value: no piece compresses.
 CREATE TEMP TABLE noise (value bytea);
 ALTER TABLE noise ALTER value SET STORAGE EXTERNAL;
 INSERT INTO noise SELECT string_agg(sha256(int8send(i)), '') FROM generate_series(1, 4096) AS i;
-CREATE FUNCTION pg_temp.noise(bytes int) RETURNS bytea LANGUAGE sql VOLATILE AS
+CREATE OR REPLACE FUNCTION pg_temp.noise(bytes int) RETURNS bytea LANGUAGE sql VOLATILE AS
 $$ SELECT substr(value, 1 + (random() * 100000)::int, bytes) FROM noise $$;
 -- An exponential delay of the given mean.
-CREATE FUNCTION pg_temp.delay(mean_us float8) RETURNS float8 LANGUAGE sql VOLATILE AS
+CREATE OR REPLACE FUNCTION pg_temp.delay(mean_us float8) RETURNS float8 LANGUAGE sql VOLATILE AS
 $$ SELECT -mean_us * ln(1 - random()) $$;
 -- Addresses by number: six in ten IPv4, a quarter onion; as Core prints them.
-CREATE FUNCTION pg_temp.network(number bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION pg_temp.network(number bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 $$ SELECT (ARRAY['ipv4', 'onion', 'ipv4', 'ipv6', 'ipv4', 'onion', 'ipv4', 'i2p', 'ipv4', 'ipv4', 'onion', 'ipv4', 'ipv6', 'ipv4',
                  'onion', 'ipv4', 'cjdns', 'ipv4', 'onion', 'ipv4'])[1 + number % 20] $$;
-CREATE FUNCTION pg_temp.address(number bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION pg_temp.address(number bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     h    bytea := sha256(int8send(number));
     hex  text := encode(h, 'hex');
@@ -149,13 +149,13 @@ SELECT node_id, pg_temp.at(day_no, s * 10e6), day_no * 1440 + s / 6, (day_no * 8
 
 \echo peers
 -- Peers that stay are numbered from 1, a dozenth of them outbound; peer 1 of each node is the next node of the fleet, and peer 2
--- the one before. Visits are short: feelers, crawlers, and peers that come and go; every tenth of them is of one /24 that
+-- the one before; peers 3 to 5 are the same at all nodes. Visits are short: feelers, crawlers, and peers that come and go; every tenth of them is of one /24 that
 -- visits all nodes and only listens.
 CREATE TEMP TABLE peer AS
 SELECT node_id, run_id, p::bigint AS peer_id, NULL::int AS day_no,
        CASE WHEN p = 1 THEN '203.0.113.' || node_id % :nodes + 1 WHEN p = 2 THEN '203.0.113.' || (node_id + :nodes - 2) % :nodes + 1
-            ELSE pg_temp.address(node_id * 1000000 + p) END AS host,
-       CASE WHEN p <= 2 THEN 'ipv4' ELSE pg_temp.network(node_id * 1000000 + p) END AS network,
+            WHEN p <= 5 THEN pg_temp.address(20 * p) ELSE pg_temp.address(node_id * 1000000 + p) END AS host,
+       CASE WHEN p <= 2 THEN 'ipv4' WHEN p <= 5 THEN pg_temp.network(20 * p) ELSE pg_temp.network(node_id * 1000000 + p) END AS network,
        CASE WHEN p IN (1, 3, 4, 5, 6, 7, 8, 9) THEN 'outbound-full-relay' WHEN p IN (10, 11) THEN 'block-relay-only'
             ELSE 'inbound' END AS conn_type,
        p AS open_us, NULL::float8 AS life_us, false AS spies
@@ -218,24 +218,6 @@ SELECT DISTINCT ON (hash) hash, prev_hash, height, pg_temp.at(day_no, us - 20e6)
        (ARRAY['/Foundry USA Pool #dropgold/', '/AntPool/', '/ViaBTC/Mined by x/', 'Mined by F2Pool', '/SpiderPool/'])[1 + j % 5],
        536870912, 386089497, transactions
   FROM arrival ORDER BY hash, s0_us, node_id;
-INSERT INTO peerscope.block_arrival (node_id, hash, s0_ts, s0_clk, s0_peer, s0_queue_ms, s1_ts, s1_clk, s1_peer, s2_ts, s2_clk, s2_peer,
-       s3_ts, s3_clk, s3_peer, s4_ts, s4_clk, s4_peer, s5_ts, s5_clk, s5_peer, s6_ts, s6_clk, s7_ts, s7_clk, s7_peer, s6_duration_ns,
-       height, source, mode, completed_by, first_peer, n_connects)
-SELECT node_id, hash, pg_temp.at(day_no, s0_us), pg_temp.clk(day_no, s0_us), first_peer, NULL,
-       NULL, NULL, NULL,
-       pg_temp.at(day_no, s0_us), pg_temp.clk(day_no, s0_us), first_peer,
-       CASE WHEN lacks THEN pg_temp.at(day_no, s0_us + 3000) END, CASE WHEN lacks THEN pg_temp.clk(day_no, s0_us + 3000) END,
-       CASE WHEN lacks THEN first_peer END,
-       CASE WHEN lacks THEN pg_temp.at(day_no, s0_us + 90000) END, CASE WHEN lacks THEN pg_temp.clk(day_no, s0_us + 90000) END,
-       CASE WHEN lacks THEN first_peer END,
-       pg_temp.at(day_no, s0_us + 100000), pg_temp.clk(day_no, s0_us + 100000), 12,
-       CASE WHEN connects THEN pg_temp.at(day_no, s0_us + 100000 + duration_ns / 1000) END,
-       CASE WHEN connects THEN pg_temp.clk(day_no, s0_us + 100000 + duration_ns / 1000) END,
-       CASE WHEN connects THEN pg_temp.at(day_no, s0_us + 110000 + duration_ns / 1000) END,
-       CASE WHEN connects THEN pg_temp.clk(day_no, s0_us + 110000 + duration_ns / 1000) END, CASE WHEN connects THEN 12 END,
-       CASE WHEN connects THEN duration_ns END, CASE WHEN connects THEN height END, 'peer',
-       CASE WHEN lacks THEN 'compact+blocktxn' ELSE 'compact' END, first_peer, first_peer, connects::int
-  FROM arrival ORDER BY day_no, s0_us;
 INSERT INTO peerscope.block_connected (node_id, run_id, ts, clk, seq, hash, height, transactions, inputs, sigops_cost, duration_ns, tid)
 SELECT node_id, run_id, pg_temp.at(day_no, s0_us + 100000 + duration_ns / 1000), pg_temp.clk(day_no, s0_us + 100000 + duration_ns / 1000),
        j, hash, height, transactions, transactions * 2, transactions * 10, duration_ns, 4242
@@ -272,6 +254,9 @@ SELECT node_id, run_id, pg_temp.at(day_no, us), pg_temp.clk(day_no, us), row_num
        CASE WHEN msg_type IN ('headers', 'getdata') THEN 1 END, CASE msg_type WHEN 'cmpctblock' THEN 1 END,
        CASE msg_type WHEN 'cmpctblock' THEN transactions - 1 END, CASE WHEN msg_type IN ('getblocktxn', 'blocktxn') THEN 20 END, size, 4242
   FROM naming ORDER BY day_no, us;
+-- block_arrival follows from these as it does for the writer.
+CREATE TEMP TABLE touched_block AS SELECT node_id, hash FROM arrival;
+SELECT peerscope.refresh_block_arrival() \gset ignored_
 INSERT INTO peerscope.p2p_message (node_id, run_id, ts, clk, seq, peer_id, inbound, msg_type, size, captured, decode_status, conn_type,
                                    addr, tid, payload)
 SELECT n.node_id, n.run_id, pg_temp.at(n.day_no, n.us), pg_temp.clk(n.day_no, n.us), row_number() OVER (), n.peer_id, n.inbound, n.msg_type,
@@ -496,6 +481,30 @@ SELECT node_id, network, addr, port, min(pg_temp.at(day_no, at_us)), max(pg_temp
 INSERT INTO peerscope.addr_session_minute (node_id, minute, run_id, peer_id, messages, exact10, entries, future, passed, limited)
 SELECT node_id, date_trunc('minute', pg_temp.at(day_no, at_us)), run_id, peer_id, count(*), count(*) FILTER (WHERE i % 97 = 0), sum(copies), 0, sum(copies), 0
   FROM told GROUP BY 2, 1, 3, 4 ORDER BY 2, 1;
+-- What peers say of themselves, about once a day.
+INSERT INTO peerscope.addr_announcement (node_id, network, addr, port, announced_at, class, first_seen, clk, run_id, first_peer, freshness_s, copies,
+                                         last_seen)
+SELECT node_id, network, host, 8333, date_trunc('second', at), 'self', at, pg_temp.clk(day_no, us), run_id, peer_id, 0, 1, at
+  FROM (SELECT p.node_id, p.network, p.host, p.run_id, p.peer_id, d.day_no, 3600e6 + p.peer_id * 60e6 AS us,
+               pg_temp.at(d.day_no, 3600e6 + p.peer_id * 60e6) AS at
+          FROM peer p CROSS JOIN day d WHERE p.day_no IS NULL AND p.peer_id > 2) s
+    ON CONFLICT DO NOTHING;
+-- A peer pours addresses over one node for ten minutes, ten a message and a message a second; Core's token bucket lets one a
+-- message pass, and the rest are counted.
+CREATE TEMP TABLE poured AS
+SELECT f.node_id, f.run_id, d.day_no, 12 AS peer_id, i, 50000e6 + i * 100000 AS us,
+       (1 + i * 7919 % 222) || '.' || i / 250 % 250 || '.' || d.day_no % 250 || '.' || 1 + i % 250 AS addr
+  FROM day d JOIN fleet f ON f.node_id = 1 + d.day_no % :nodes CROSS JOIN generate_series(0, 5999) AS i;
+INSERT INTO peerscope.addr_entry (node_id, run_id, ts, clk, seq, peer_id, inbound, msg_type, class, network, addr, port, services, announced_at)
+SELECT node_id, run_id, pg_temp.at(day_no, us), pg_temp.clk(day_no, us), 4000000 + i / 10, peer_id, true, 'addr', 'gossip', 'ipv4', addr, 8333, 9,
+       date_trunc('second', pg_temp.at(day_no, us) + interval '60 s')
+  FROM poured ORDER BY day_no, us;
+INSERT INTO peerscope.addr_session_minute AS m (node_id, minute, run_id, peer_id, messages, exact10, entries, future, passed, limited)
+SELECT node_id, date_trunc('minute', pg_temp.at(day_no, us)), run_id, peer_id, count(*) / 10, count(*) / 10, count(*), count(*), 6, count(*) - 6
+  FROM poured GROUP BY 2, 1, 3, 4
+    ON CONFLICT (node_id, minute, run_id, peer_id) DO UPDATE
+   SET messages = m.messages + excluded.messages, exact10 = m.exact10 + excluded.exact10, entries = m.entries + excluded.entries,
+       future = excluded.future, passed = m.passed + excluded.passed, limited = excluded.limited;
 INSERT INTO peerscope.addr_budget (node_id, day, opened, refused)
 SELECT node_id, day, 100, 0 FROM day, fleet;
 
@@ -518,10 +527,13 @@ SELECT f.node_id, f.stream_id, f.run_id, 1, c.tracepoint, c.rows, c.rows
     ON CONFLICT (node_id, stream_id, run_id, ring_epoch, tracepoint) DO UPDATE SET hits = s.hits + excluded.hits, stored = s.stored + excluded.stored;
 INSERT INTO peerscope.event_gap (node_id, stream_id, run_id, tracepoint, gap_from, gap_to, count, reason, declared_by, seq)
 SELECT node_id, stream_id, run_id, 'net:inbound_message', pg_temp.at(day_no, 40000e6), pg_temp.at(day_no, 40001e6), 3, 'ring_full', 'agent', 500
-  FROM fleet, day WHERE (node_id + day_no) % 10 = 0;
+  FROM fleet, day WHERE (node_id + day_no) % 10 = 0
+UNION ALL
+SELECT node_id, stream_id, run_id, 'mempool:added', pg_temp.at(day_no, 30000e6), pg_temp.at(day_no, 30090e6), NULL, 'blind', 'agent', 501
+  FROM fleet, day WHERE (node_id + day_no) % 10 = 5;
 INSERT INTO peerscope.dirty_day AS d (node_id, day) SELECT node_id, day FROM day, fleet
     ON CONFLICT (node_id, day) DO UPDATE SET generation = d.generation + 1;
 
-DROP TABLE day, fleet, peer, session, block, arrival, naming, kind, noise, traffic, tx, heard, host, announced, told;
+DROP TABLE day, fleet, peer, session, block, arrival, naming, kind, noise, traffic, touched_block, tx, heard, host, announced, told, poured;
 RESET enable_mergejoin;
 RESET work_mem;

@@ -82,7 +82,7 @@ CREATE TABLE peerscope.digest_input (
 );
 COMMENT ON TABLE peerscope.digest_input IS
     'What each part of the digest reads of tables that do not keep everything: a day is computed only while all of that is there, and what a day that waits for its digest needs is not dropped.';
-COMMENT ON COLUMN peerscope.digest_input.part IS 'The part, see digest_part.';
+COMMENT ON COLUMN peerscope.digest_input.part IS 'The part, see digest_part; or publish, for the publication of a day.';
 COMMENT ON COLUMN peerscope.digest_input.table_name IS 'The table it reads.';
 COMMENT ON COLUMN peerscope.digest_input.days_before IS 'How many days before the day it computes its reading begins.';
 
@@ -100,7 +100,7 @@ COMMENT ON TABLE peerscope.maintenance_log IS
     'What maintenance did. Nothing is written when there was nothing to do.';
 COMMENT ON COLUMN peerscope.maintenance_log.at IS 'When, on the database''s clock.';
 COMMENT ON COLUMN peerscope.maintenance_log.table_name IS 'The table; NULL for all.';
-COMMENT ON COLUMN peerscope.maintenance_log.action IS 'partitions made, partitions expired, rows deleted, rows rolled up, held or failed.';
+COMMENT ON COLUMN peerscope.maintenance_log.action IS 'partitions made, partitions expired, day published, rows deleted, rows rolled up, held or failed.';
 COMMENT ON COLUMN peerscope.maintenance_log.rows IS 'Rows that went, an estimate for partitions; for partitions made their number.';
 COMMENT ON COLUMN peerscope.maintenance_log.bytes IS 'Bytes of the partitions that expired, with indexes and TOAST; NULL otherwise.';
 COMMENT ON COLUMN peerscope.maintenance_log.duration_ms IS 'How long it took; NULL where that says nothing.';
@@ -336,6 +336,7 @@ CREATE PROCEDURE peerscope.maintain(batch_rows int DEFAULT 20000, max_batches in
     AS $$
 DECLARE
     today    date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    of_day   date;
     began    timestamptz;
     tables   text[];
     of_table text;
@@ -358,6 +359,21 @@ BEGIN
         VALUES (clock_timestamp(), 'failed', 'making partitions: ' || SQLSTATE || ': ' || SQLERRM);
     END;
     COMMIT;
+    -- Before any rows go that it reads.
+    FOR of_day IN SELECT d FROM peerscope.days_to_publish() AS d LOOP
+        began := clock_timestamp();
+        fault := NULL;
+        BEGIN
+            PERFORM peerscope.publish(of_day);
+        EXCEPTION WHEN OTHERS THEN
+            fault := SQLSTATE || ': ' || SQLERRM;
+        END;
+        INSERT INTO peerscope.maintenance_log (at, action, duration_ms, detail)
+        VALUES (clock_timestamp(), CASE WHEN fault IS NULL THEN 'day published' ELSE 'failed' END,
+                extract(epoch FROM clock_timestamp() - began) * 1000,
+                of_day || CASE WHEN fault IS NULL THEN '' ELSE ': ' || fault END);
+        COMMIT;
+    END LOOP;
     PERFORM peerscope.move_horizons();
     COMMIT;
 
@@ -394,7 +410,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE peerscope.maintain(int, int) IS
-    'Makes the partitions of today and tomorrow, moves the horizons of retention, and deletes what lies before them from tables without partitions, at most max_batches of batch_rows rows a table and call. Partitions that expired are dropped by the statements of expired_partitions(). Call it outside of a transaction. Returns at once while another session is at it; what fails is noted in maintenance_log and tried again by the next call.';
+    'Makes the partitions of today and tomorrow, publishes days whose turn has come, moves the horizons of retention, and deletes what lies before them from tables without partitions, at most max_batches of batch_rows rows a table and call. Partitions that expired are dropped by the statements of expired_partitions(). Call it outside of a transaction. Returns at once while another session is at it; what fails is noted in maintenance_log and tried again by the next call.';
 
 CREATE FUNCTION peerscope.expired_partitions() RETURNS TABLE (partition text, statement text)
     LANGUAGE sql STABLE
