@@ -41,6 +41,7 @@ enum MainnetBlock {
         #expect(block.height == 413_567)
         let script = String(decoding: block.coinbase?.scriptSig ?? [], as: UTF8.self)
         #expect(script.contains("七彩神仙鱼"))
+        #expect(block.coinbase?.tag == "Mined by chenguanghai")
     }
 
     @Test func `the merkle root of its transactions is the header's`() throws {
@@ -63,6 +64,23 @@ enum MainnetBlock {
             }
         }
         #expect(level.first == decoded.value?.header.merkleRoot)
+    }
+
+    @Test func `its transactions give txid and wtxid, each only when asked`() throws {
+        let payload = MainnetBlock.payload
+        var ids: [Int: (Hash256, Hash256)] = [:]
+        let decoded = Block.forEachTransaction(payload.raw, size: payload.count) {
+            index, transaction, bytes in
+            guard [0, 1, 1556].contains(index) else { return }
+            ids[index] = (transaction.txid(of: bytes), transaction.wtxid(of: bytes))
+        }
+        #expect(decoded.status == .ok)
+        let shown = ids.mapValues(\.0.description)
+        #expect(shown[0] == "5b4aaef3f4e4625d70385ddf0bd2a0b7d7141e4c2fd36d2ff2cad37fff3deb0f")
+        #expect(shown[1] == "f1bd8c6e99baddc7b5ba7882f89a578549a669e5764801d8a0084aee9183ee11")
+        #expect(shown[1556] == "63434bb06525615f43954598d281d03feaae70658c4187ccb3ba7fa7b093a0b8")
+        // The block is from before SegWit, so that no transaction has a witness.
+        #expect(ids.values.allSatisfy { $0.0 == $0.1 })
     }
 
     @Test func `256 bytes of it are enough for hash and height`() {
@@ -104,6 +122,33 @@ enum MainnetBlock {
     @Test func `a block of version 1 has no height`() {
         #expect(peek("03ffff00")?.height(version: 1) == nil)
         #expect(peek("03ffff00")?.height(version: 2) == 65535)
+    }
+
+    @Test(arguments: [
+        ("037f4f06 04414243ff 2f 736c757368 2f", "/slush/"),  // the longer of "ABC" and "/slush/"
+        ("037f4f06 41424344 00 61626364", "ABCD"),  // the first of two of the same length
+        ("037f4f06 414243 00 616263", nil),  // three characters are chance
+        ("0441424344 414243", nil),  // the height is no text, though it could be read as "ABCD"
+        ("41424344", "ABCD"),  // a script without height
+        ("00 41424344", "ABCD"), ("51 41424344", "ABCD"), ("037f4f06", nil), ("51", nil), ("", nil),
+        ("ff", nil),
+        // A merged-mining hash of nothing but letters is no tag; what follows it is.
+        (
+            "037f4f06 fabe6d6d" + String(repeating: "41", count: 32) + "04000000 41414141 2f503270506f6f6c2f",
+            "/P2pPool/"
+        ),
+        ("037f4f06 fabe6d6d 414141414141", nil),  // a commitment that the script's end cuts
+        ("037f4f06 fabe6d 4142434445", "mABCDE"),  // half its magic, then text
+    ])
+    func `the tag is the longest run of printable characters behind the height`(
+        script: String, tag: String?
+    ) {
+        #expect(peek(script)?.tag == tag)
+    }
+
+    @Test func `a tag is cut to 64 characters`() {
+        let script = "037f4f06" + String(repeating: "7e", count: 65)
+        #expect(peek(script)?.tag == String(repeating: "~", count: 64))
     }
 
     private func peek(_ script: String) -> Coinbase? {
