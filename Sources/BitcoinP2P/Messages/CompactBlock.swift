@@ -34,6 +34,17 @@ public struct CompactBlock: Sendable, Hashable {
     /// ``maximumTransactions``, and an index behind the end of the block (Bitcoin Core's
     /// `PartiallyDownloadedBlock::InitData`).
     public static func decode(_ payload: RawSpan, size: Int) -> Decoded<CompactBlock> {
+        forEach(payload, size: size, shortID: { _ in }, prefilled: { _, _, _ in })
+    }
+
+    /// Decodes a `cmpctblock`; hands each short id to `shortID`, and then each transaction given in full to
+    /// `prefilled`, with its place in the block and its bytes.
+    ///
+    /// The message is read in one pass: what stands before a malformed part is delivered.
+    public static func forEach(
+        _ payload: RawSpan, size: Int, shortID: (UInt64) -> Void,
+        prefilled body: (Int, Transaction, RawSpan) -> Void
+    ) -> Decoded<CompactBlock> {
         let extent = Extent(payload, size: size)
         var reader = payload.reader(extent)
         var block: CompactBlock?
@@ -45,7 +56,13 @@ public struct CompactBlock: Sendable, Hashable {
             let short = Int(try reader.minimalCompactSize(limit: UInt64(maximumTransactions)))
             fields.shortIDCount = short
             block = fields
-            try reader.skip(short * shortIDBytes)
+            let complete = min(short, reader.remaining / shortIDBytes)
+            for _ in 0..<complete {
+                let low = UInt64(try reader.u32())
+                shortID(low | UInt64(try reader.u16()) << 32)
+            }
+            // Fails, and tells why, unless all of them were there.
+            try reader.skip((short - complete) * shortIDBytes)
             let prefilled = Int(try reader.minimalCompactSize(limit: UInt64(maximumTransactions - short)))
             guard short + prefilled > 0 else { return Decoded(nil, .malformed) }
             fields.prefilledCount = prefilled
@@ -58,7 +75,9 @@ public struct CompactBlock: Sendable, Hashable {
                     fields.coinbase = Coinbase(peeking: reader)
                     block = fields
                 }
-                _ = try Transaction(reading: &reader)
+                let start = reader.offset
+                let transaction = try Transaction(reading: &reader)
+                body(index, transaction, payload.extracting(start..<reader.offset))
             }
             return Decoded(block, extent.status(remaining: reader.remaining))
         } catch {
