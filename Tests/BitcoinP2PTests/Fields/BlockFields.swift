@@ -15,8 +15,10 @@ extension FieldList {
 
     /// A transaction, of which `bytes` are the bytes.
     mutating func transaction(_ transaction: Transaction, _ bytes: RawSpan) {
-        derived("txid", transaction.txid(of: bytes).wireHex)
-        derived("wtxid", transaction.wtxid(of: bytes).wireHex)
+        let txid = transaction.txid(of: bytes)
+        let wtxid = transaction.wtxid(of: bytes)
+        derived("txid", txid.wireHex)
+        derived("wtxid", wtxid.wireHex)
         derived("size", transaction.size)
         derived("weight", transaction.weight)
         derived("vsize", transaction.virtualSize)
@@ -53,7 +55,7 @@ extension FieldList {
     }
 
     mutating func block(_ payload: RawSpan, _ size: Int) -> DecodeStatus {
-        var transactions = FieldList()
+        var transactions = empty
         let decoded = Block.forEachTransaction(payload, size: size) { _, outline, bytes in
             transactions.transaction(outline, bytes)
         }
@@ -66,7 +68,7 @@ extension FieldList {
     }
 
     mutating func blockTransactions(_ payload: RawSpan, _ size: Int) -> DecodeStatus {
-        var transactions = FieldList()
+        var transactions = empty
         let decoded = BlockTransactions.forEachTransaction(payload, size: size) { _, outline, bytes in
             transactions.transaction(outline, bytes)
         }
@@ -92,8 +94,8 @@ extension FieldList {
     }
 
     mutating func compactBlock(_ payload: RawSpan, _ size: Int) -> DecodeStatus {
-        var shortIDs = FieldList()
-        var prefilled = FieldList()
+        var shortIDs = empty
+        var prefilled = empty
         var following = 0
         let decoded = CompactBlock.forEach(payload, size: size, shortID: { shortIDs.shortID("short_id", $0) })
         {

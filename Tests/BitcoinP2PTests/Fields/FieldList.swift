@@ -6,17 +6,25 @@ import ByteCodec
 struct FieldList {
     /// `name=value` for each field, with a space before it.
     private(set) var line = ""
+    private let withLine: Bool
     private var writer = ByteWriter()
+
+    /// No field yet. Without `withLine` no text is made, which is most of the work.
+    init(withLine: Bool = true) { self.withLine = withLine }
+
+    /// No field yet, and a line if this list has one.
+    var empty: FieldList { FieldList(withLine: withLine) }
 
     /// The message that the fields make.
     var bytes: [UInt8] { writer.bytes }
 
     /// A field that the message does not carry but that follows from it.
-    mutating func derived(_ name: String, _ value: some CustomStringConvertible) {
+    mutating func derived(_ name: String, _ value: @autoclosure () -> some CustomStringConvertible) {
+        guard withLine else { return }
         line += " "
         line += name
         line += "="
-        line += value.description
+        line += value().description
     }
 
     mutating func u8(_ name: String, _ value: UInt8) {
@@ -66,14 +74,20 @@ struct FieldList {
 
     /// Bytes with their number before them.
     mutating func run(_ name: String, _ value: RawSpan) {
-        line += " "
-        line += name
-        line += "="
-        line += hexDigits(value)
+        text(name, value)
         write(compactSize: UInt64(value.byteCount))
         writer.append(value)
     }
     mutating func run(_ name: String, _ value: [UInt8]) { run(name, value.span.raw) }
+
+    // A closure cannot hold a span, so this is not derived(_:_:).
+    private mutating func text(_ name: String, _ value: RawSpan) {
+        guard withLine else { return }
+        line += " "
+        line += name
+        line += "="
+        line += hexDigits(value)
+    }
 
     /// The 16 bytes of an address in `addr` and `version`, and its port.
     mutating func legacy(_ name: String, _ value: NetworkAddress) {

@@ -16,8 +16,8 @@ struct MessageFields {
     }
 
     /// Decodes the captured part of a message of `size` bytes.
-    init(_ type: MessageType, _ payload: RawSpan, size: Int) {
-        var list = FieldList()
+    init(_ type: MessageType, _ payload: RawSpan, size: Int, withLine: Bool = true) {
+        var list = FieldList(withLine: withLine)
         status =
             switch type {
             case .version: list.version(payload, size)
