@@ -34,7 +34,7 @@ public struct CompactBlock: Sendable, Hashable {
     /// ``maximumTransactions``, and an index behind the end of the block (Bitcoin Core's
     /// `PartiallyDownloadedBlock::InitData`).
     public static func decode(_ payload: RawSpan, size: Int) -> Decoded<CompactBlock> {
-        forEach(payload, size: size, shortID: { _ in }, prefilled: { _, _, _ in })
+        read(payload, size: size, shortIDs: { _ in }, prefilled: { _, _, _ in })
     }
 
     /// Decodes a `cmpctblock`; hands each short id to `shortID`, and then each transaction given in full to
@@ -43,6 +43,22 @@ public struct CompactBlock: Sendable, Hashable {
     /// The message is read in one pass: what stands before a malformed part is delivered.
     public static func forEach(
         _ payload: RawSpan, size: Int, shortID: (UInt64) -> Void,
+        prefilled body: (Int, Transaction, RawSpan) -> Void
+    ) -> Decoded<CompactBlock> {
+        read(
+            payload, size: size,
+            shortIDs: { ids in
+                var reader = ByteReader(ids)
+                while let low = try? reader.u32(), let high = try? reader.u16() {
+                    shortID(UInt64(low) | UInt64(high) << 32)
+                }
+            }, prefilled: body)
+    }
+
+    /// Decodes a `cmpctblock`; hands the short ids that were captured to `shortIDs`, all at once, since most who
+    /// decode one step over them.
+    private static func read(
+        _ payload: RawSpan, size: Int, shortIDs: (RawSpan) -> Void,
         prefilled body: (Int, Transaction, RawSpan) -> Void
     ) -> Decoded<CompactBlock> {
         let extent = Extent(payload, size: size)
@@ -57,10 +73,7 @@ public struct CompactBlock: Sendable, Hashable {
             fields.shortIDCount = short
             block = fields
             let complete = min(short, reader.remaining / shortIDBytes)
-            for _ in 0..<complete {
-                let low = UInt64(try reader.u32())
-                shortID(low | UInt64(try reader.u16()) << 32)
-            }
+            shortIDs(try reader.bytes(complete * shortIDBytes))
             // Fails, and tells why, unless all of them were there.
             try reader.skip((short - complete) * shortIDBytes)
             let prefilled = Int(try reader.minimalCompactSize(limit: UInt64(maximumTransactions - short)))
