@@ -12,13 +12,14 @@ import Testing
             var read = 0
             for length in 0..<message.count {
                 let prefix = [UInt8](message.prefix(length))
-                let cut = MessageFields(type, prefix.raw, size: message.count)
+                let cut = MessageFields(type, prefix.raw, size: message.count, withLine: false)
                 #expect(cut.status == .truncated, "\(type) cut at \(length)")
-                #expect(type.status(of: prefix, size: message.count) == .truncated)
-                // Never more than was captured, and never less than of a shorter capture.
                 let bytes = cut.list.bytes
+                // Never more than was captured, and never less than of a shorter capture.
                 #expect(bytes.count <= length && bytes.count >= read, "\(type) cut at \(length)")
-                #expect(whole.starts(with: bytes), "\(type) cut at \(length): \(bytes.hexDigits)")
+                if bytes.count != read {
+                    #expect(whole.starts(with: bytes), "\(type) cut at \(length): \(bytes.hexDigits)")
+                }
                 read = bytes.count
             }
         }
