@@ -5,13 +5,16 @@
 #   Tests/Fuzz/run.sh --smoke [SECONDS]           each target for that long (5), for `make test`
 #   Tests/Fuzz/run.sh --list
 #
-# A target is a Swift file in Targets/, named in Package.swift, with seeds in Corpus/TARGET.txt. The corpus grows in
-# .build/fuzz/corpus/TARGET; an input that traps, hangs, leaks or takes too much memory is left in .build/fuzz/found
-# and ends the run. Replay it with `run.sh TARGET FILE`, and make it a test of the module it is about.
+# To add a target: a Swift file in Targets/, which hands each input to the code in question and traps when a promise
+# is broken; its name in Package.swift; and seeds in Corpus/TARGET.txt (seeds.py). The corpus grows in
+# .build/fuzz/corpus/TARGET. An input that traps, hangs, leaks or takes too much memory is left in .build/fuzz/found and
+# ends the run: replay it with `run.sh TARGET FILE`, and make it a named test of the module it is about.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-targets=(p2p wire spool agent-configuration)
+targets=(Tests/Fuzz/Corpus/*.txt)
+targets=("${targets[@]##*/}")
+targets=("${targets[@]%.txt}")
 work=$PWD/.build/fuzz
 
 build() {
@@ -25,11 +28,10 @@ build() {
     fi
 }
 
-# Bounds on memory: none of these decoders needs more than a small multiple of its input.
+# The bounds on memory are far above what an input of 4 KiB may need, and far below what a wrong count asks for.
 run() {
-    local target=$1
-    shift
-    local corpus=$work/corpus/$target
+    local corpus=$1 target=$2
+    shift 2
     mkdir -p "$work/found"
     python3 Tests/Fuzz/seeds.py expand "Tests/Fuzz/Corpus/$target.txt" "$corpus"
     local folders=("$corpus")
@@ -46,7 +48,9 @@ case ${1-} in
     for target in "${targets[@]}"; do
         build "$target"
         log=$work/smoke-$target.log
-        if ! run "$target" -max_total_time="${2:-5}" -verbosity=0 >"$log" 2>&1; then
+        # From the seeds alone, so that it takes as long everywhere.
+        rm -rf "$work/smoke"
+        if ! run "$work/smoke" "$target" -max_total_time="${2:-5}" -verbosity=0 >"$log" 2>&1; then
             cat "$log" >&2
             echo "Fuzz target $target failed; the input is in $work/found." >&2
             exit 1
@@ -55,13 +59,17 @@ case ${1-} in
     done
     ;;
 "" | -*)
-    sed -n 's/^# \{0,1\}//; 3,5p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 4,6p' "$0" >&2
     exit 64
     ;;
 *)
     target=$1
     shift
+    if [[ ! -f Tests/Fuzz/Corpus/$target.txt ]]; then
+        echo "There is no fuzz target $target; choose one of: ${targets[*]}" >&2
+        exit 64
+    fi
     build "$target"
-    run "$target" "$@"
+    run "$work/corpus/$target" "$target" "$@"
     ;;
 esac
