@@ -238,9 +238,12 @@ struct FenceTests {
         let conninfo = try WithDatabase.fresh()
         let aggregator = try WithDatabase.aggregator(conninfo)
         defer { aggregator.stop() }
+        let clumsy = try TestAgent(port: aggregator.port)
+        try clumsy.send([0, 0, 0, 1, 1])
+        #expect(try clumsy.receive().type == .goodbye)
         let stranger = try TestAgent(port: aggregator.port)
         try stranger.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
-        #expect(try stranger.receive().type == .goodbye)
+        #expect(throws: LinkFailure.self) { try stranger.receive() }
         let agent = try TestAgent(port: aggregator.port)
         #expect(try agent.greet([("alpha", 77)]).streams.count == 1)
         try agent.send(Ping(id: 7, sent: 1))

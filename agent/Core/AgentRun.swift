@@ -27,6 +27,8 @@ public struct AgentRun {
         }
         log.notice("source: eBPF", metadata: ["pins": "\(configuration.pinFolder)"])
         Self.raiseFileLimit()
+        // The key may be root's.
+        let transport = try UplinkTransport(configuration, log: log)
         try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
@@ -41,7 +43,8 @@ public struct AgentRun {
             )
         }
         let uplink = try Uplink(
-            configuration, clock: clock, streams: streamer.sources, source: .ebpf, link: link, log: log)
+            configuration, clock: clock, streams: streamer.sources, source: .ebpf, transport: transport,
+            link: link, log: log)
         let syncing = SpoolSync(streamer.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try streamer.run(until: stop)
@@ -55,12 +58,14 @@ public struct AgentRun {
     ) throws {
         log.notice("source: capture file, no eBPF", metadata: ["capture": "\(path)"])
         let capture = try CaptureSource(path: path)
+        let transport = try UplinkTransport(configuration, log: log)
         try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
         let feed = try CaptureFeed(capture, configuration: configuration, startingAt: start, log: log)
         let uplink = try Uplink(
-            configuration, clock: clock, streams: feed.sources, source: .capture, link: link, log: log)
+            configuration, clock: clock, streams: feed.sources, source: .capture, transport: transport,
+            link: link, log: log)
         let syncing = SpoolSync(feed.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try feed.feed(link, until: stop)

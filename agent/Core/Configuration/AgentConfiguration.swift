@@ -31,6 +31,10 @@ public struct AgentConfiguration: Sendable {
     public var agent = ""
     /// Host and port of the aggregator.
     public var aggregator = "127.0.0.1:9735"
+    /// Keys and certificates; nil speaks plaintext, which is for an aggregator on this host.
+    public var tls: TLSSettings?
+    /// Whether an aggregator elsewhere may be spoken to in plaintext.
+    public var isInsecure = false
     /// Folder of streams, leases and spools.
     public var state = "/var/lib/peerscope-agent"
     /// The streamer's user, to whom the attacher gives the maps; nil leaves them to root.
@@ -66,6 +70,7 @@ public struct AgentConfiguration: Sendable {
                 reason: "agent name \"\(agent)\" has characters other than letters, digits, . _ -",
                 remedy: "set `agent` to another name")
         }
+        try tls?.check()
         if pinFolder.isEmpty { pinFolder = "/sys/fs/bpf/peerscope/\(agent)" }
         var seen: Set<String> = []
         for node in nodes {
