@@ -36,6 +36,8 @@ struct CaptureSourceTests {
         #expect(comparison.status == 0, "\(comparison.text)")
         let rollups = try fleet.compareRollups()
         #expect(rollups.status == 0, "\(rollups.text)")
+        let blocks = try fleet.compareBlocks()
+        #expect(blocks.status == 0, "\(blocks.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
         // The data dictionary is what the database says of itself.
         let dictionary = try Program.output(
