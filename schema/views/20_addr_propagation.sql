@@ -236,6 +236,8 @@ BEGIN
                                   AND r.day = p.day AND r.node_id = p.node_id)
                AND EXISTS (SELECT FROM addr_episode e
                             WHERE e.addr = p.addr AND e.port = p.port AND e.network = p.network AND e.day = p.day)
+             -- Rows of one time together: that is how they are asked for.
+             ORDER BY p.t_ns
             RETURNING network, addr, port, day
         )
         INSERT INTO gossip_touched SELECT network, addr, port, day FROM added;
