@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_addresses_fanout(of_day date) RETURN
 DECLARE
     day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to CONSTANT timestamptz := day_at + interval '1 day';
+    margin CONSTANT interval := clock_margin();
 BEGIN
     DROP TABLE IF EXISTS pg_temp.forwarded;
     CREATE TEMP TABLE forwarded ON COMMIT DROP AS
@@ -45,6 +46,7 @@ BEGIN
       FROM forwarded o
      WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
          = (o.node_id, o.network, o.addr, o.port, o.announced_at)
+       AND f.at >= day_at - margin AND f.at < day_to + margin
        AND (f.at, f.fanout, f.forward_delay_s) IS DISTINCT FROM (o.at, o.fanout, o.forward_delay_s);
     INSERT INTO addr_fanout (node_id, network, addr, port, announced_at, at, fanout, forward_delay_s)
     SELECT node_id, network, addr, port, announced_at, at, fanout, forward_delay_s
@@ -52,7 +54,8 @@ BEGIN
      WHERE NOT EXISTS (
         SELECT FROM addr_fanout f
          WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
-             = (o.node_id, o.network, o.addr, o.port, o.announced_at))
+             = (o.node_id, o.network, o.addr, o.port, o.announced_at)
+           AND f.at >= day_at - margin AND f.at < day_to + margin)
      ORDER BY at;
 END
 $$;
