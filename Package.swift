@@ -157,5 +157,11 @@ let package = Package(
         .testTarget(
             name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser],
             swiftSettings: strict),
+
+        // Benchmarks.
+        .executableTarget(
+            name: "peerscope-load",
+            dependencies: ["ByteCodec", "CaptureFormat", "CollectorProtocol", "Tracepoints", argumentParser],
+            path: "Tests/Benchmarks/Load", swiftSettings: strict),
     ]
 )
