@@ -78,6 +78,11 @@ extension Fleet {
         try oracle("rollups.py", capture, [])
     }
 
+    /// Compares the views about addresses with a computation of their own in Python.
+    func compareAddresses() throws -> (status: Int32, text: String) {
+        try oracle("addresses.py", capture, [])
+    }
+
     private func oracle(
         _ script: String, _ expected: String, _ arguments: [String]
     ) throws -> (status: Int32, text: String) {

@@ -24,7 +24,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The fewest seconds between two digests, which compute the views over many nodes; 0 for none.",
+            "Seconds between two digests, which compute the views over many nodes; 0 leaves them, and retention, to others.",
             valueName: "seconds"))
     var digestInterval: String?
 

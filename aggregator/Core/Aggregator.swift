@@ -27,7 +27,7 @@ public final class Aggregator: Sendable {
         public var addressBudget: Int64 = 100_000
         /// Where batches go that can never be stored.
         public var dataDirectory: String
-        /// The fewest seconds between two digests of the fleet's days; nil leaves them to others.
+        /// The fewest seconds between two digests of the fleet's days; nil leaves these and retention to others.
         public var digestSeconds: Double?
         /// Bytes that an agent may have on their way.
         public var windowBytes: UInt32 = 32 << 20
@@ -43,7 +43,7 @@ public final class Aggregator: Sendable {
     private let listener: any Channel
     private let intake: Intake
     private let writers: WriterPool
-    private let digest: DigestLoop?
+    private let upkeep: [PeriodicJob]
 
     /// Where it listens, as `address:port`.
     public let address: String
@@ -69,11 +69,11 @@ public final class Aggregator: Sendable {
                     }
                 }
                 .bind(host: settings.host, port: settings.port).wait()
-            let digest = settings.digestSeconds.map {
-                DigestLoop(settings.conninfo, interval: $0, logger: logger)
+            let upkeep = settings.digestSeconds.map {
+                Upkeep.jobs(settings.conninfo, digestSeconds: $0, logger: logger)
             }
-            digest?.start()
-            return Aggregator(group, listener, intake, writers, digest, settings)
+            for job in upkeep ?? [] { job.start() }
+            return Aggregator(group, listener, intake, writers, upkeep ?? [], settings)
         } catch {
             writers.stop()
             try? group.syncShutdownGracefully()
@@ -83,13 +83,13 @@ public final class Aggregator: Sendable {
 
     private init(
         _ group: MultiThreadedEventLoopGroup, _ listener: any Channel, _ intake: Intake,
-        _ writers: WriterPool, _ digest: DigestLoop?, _ settings: Settings
+        _ writers: WriterPool, _ upkeep: [PeriodicJob], _ settings: Settings
     ) {
         self.group = group
         self.listener = listener
         self.intake = intake
         self.writers = writers
-        self.digest = digest
+        self.upkeep = upkeep
         port = listener.localAddress?.port ?? settings.port
         address = "\(settings.host):\(listener.localAddress?.port ?? settings.port)"
     }
@@ -97,7 +97,7 @@ public final class Aggregator: Sendable {
     /// Stops accepting, stores what has arrived, says goodbye and closes.
     public func stop() {
         try? listener.close().wait()
-        digest?.stop()
+        for job in upkeep { job.stop() }
         writers.stop()
         for channel in intake.open {
             channel.pipeline.fireUserInboundEventTriggered(ShutdownEvent())

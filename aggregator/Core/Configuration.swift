@@ -19,7 +19,7 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         case dataDir = "data_dir"
         /// Address entries beyond Core's token bucket that are kept, per node and day.
         case addrBudget = "addr_budget"
-        /// The fewest seconds between two digests; 0 for none.
+        /// The fewest seconds between two digests; 0 leaves them and retention to other aggregators.
         case digestInterval = "digest_interval"
         /// `trace` to `critical`.
         case logLevel = "log_level"

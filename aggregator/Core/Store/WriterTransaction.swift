@@ -22,10 +22,11 @@ final class WriterTransaction {
         horizon = AcceptedTimes(anyAge: settings.acceptsAnyAge)
     }
 
-    /// Rolls back and forgets what was remembered of the streams.
+    /// Rolls back and forgets what was remembered of the streams, and of partitions, which retention may have dropped.
     func forget() {
         try? connection.rollback()
         states.removeAll()
+        days.removeAll()
     }
 
     /// Stores as much of `batches` as can be, and gives back what has to be tried again.

@@ -2,31 +2,39 @@ internal import Foundation
 internal import Logging
 internal import PostgreSQL
 
-/// A thread that keeps what only the fleet shows up to date: calls `peerscope.digest()` again and again.
+/// A thread with a connection of its own that does one thing to the database again and again.
 ///
-/// It takes no more than a tenth of the time, so that a day that is expensive to compute is computed less often. What
-/// fails stays dirty and is tried again. With several aggregators on a database one of them computes at a time.
-final class DigestLoop: @unchecked Sendable {
+/// It takes no more than a tenth of the time: what takes long is done less often. After an error it connects anew and
+/// tries again. ``stop()`` cancels what runs.
+final class PeriodicJob: @unchecked Sendable {
+    private let name: String
     private let conninfo: String
     private let interval: Double
     private let logger: Logger
+    private let work: (Connection) throws -> Void
     /// Guards what is below.
     private let condition = NSCondition()
     private var isStopping = false
     private var hasEnded = false
-    /// The server's process while a digest runs.
+    /// The server's process while the work is done.
     private var backend: String?
-    /// Errors that were logged, by part: once each until it works again.
-    private var known: [String: String] = [:]
 
-    /// Times a digest's own duration to wait before the next.
+    /// Times its own duration to wait before the next turn.
     private static let rest = 9.0
 
-    /// `interval`: the fewest seconds between two digests.
-    init(_ conninfo: String, interval: Double, logger: Logger) {
+    /// - Parameters:
+    ///   - name: what is done, for the thread and the log.
+    ///   - interval: the fewest seconds between two turns.
+    ///   - work: the work, in autocommit.
+    init(
+        _ name: String, _ conninfo: String, interval: Double, logger: Logger,
+        work: @escaping (Connection) throws -> Void
+    ) {
+        self.name = name
         self.conninfo = conninfo
         self.interval = interval
         self.logger = logger
+        self.work = work
     }
 
     /// Starts the thread.
@@ -38,7 +46,7 @@ final class DigestLoop: @unchecked Sendable {
                 condition.broadcast()
             }
         }
-        thread.name = "digest"
+        thread.name = name
         thread.start()
     }
 
@@ -65,41 +73,20 @@ final class DigestLoop: @unchecked Sendable {
             do {
                 let open = try connection ?? Connection(conninfo)
                 connection = open
-                try digest(open)
+                let process = try open.execute("SELECT pg_backend_pid()").scalar
+                let goesOn = condition.withLock {
+                    backend = process
+                    return !isStopping
+                }
+                defer { condition.withLock { backend = nil } }
+                if goesOn { try work(open) }
             } catch {
                 if condition.withLock({ isStopping }) { return }
-                logger.error("computing the digest failed, trying again", metadata: ["error": "\(error)"])
+                logger.error("\(name) failed, trying again", metadata: ["error": "\(error)"])
                 connection = nil
             }
             wait = max(interval, Self.rest * -began.timeIntervalSinceNow)
         }
-    }
-
-    private func digest(_ connection: Connection) throws {
-        let process = try connection.execute("SELECT pg_backend_pid()").scalar
-        guard
-            condition.withLock({
-                backend = process
-                return !isStopping
-            })
-        else { return }
-        defer { condition.withLock { backend = nil } }
-        try connection.execute("CALL peerscope.digest()")
-        let failed = try connection.execute(
-            """
-            SELECT part, min(day) || ': ' || min(error) FROM peerscope.digest_state
-             WHERE error IS NOT NULL GROUP BY part
-            """)
-        var found: [String: String] = [:]
-        for row in failed.rows {
-            guard let part = row[0], let error = row[1] else { continue }
-            found[part] = error
-            if known[part] != error {
-                logger.error(
-                    "a part of the digest failed", metadata: ["part": "\(part)", "error": "\(error)"])
-            }
-        }
-        known = found
     }
 
     /// Waits; false when it is time to end.
