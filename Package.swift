@@ -74,6 +74,10 @@ let package = Package(
 
         .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
 
+        // What tests put in the place of disks, clocks and networks.
+        .target(
+            name: "CollectorTesting", dependencies: ["ByteCodec", "Spool"] + nio, swiftSettings: strict),
+
         // The agent.
         .target(
             name: "AgentCore",
@@ -128,13 +132,14 @@ let package = Package(
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
         .testTarget(
-            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"],
+            name: "SpoolTests",
+            dependencies: ["ByteCodec", "CollectorProtocol", "CollectorTesting", "Spool"],
             swiftSettings: strict),
         .testTarget(
             name: "AgentCoreTests",
             dependencies: [
-                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool",
-                "Tracepoints",
+                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",
+                "CollectorTesting", "Spool", "Tracepoints",
             ],
             swiftSettings: strict),
 

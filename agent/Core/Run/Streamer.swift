@@ -69,7 +69,9 @@ public final class Streamer {
         }
         epoch = meta.epoch
         for node in configuration.nodes {
-            let stream = try NodeStream(name: node.name, state: configuration.state, bootID: bootID)
+            let stream = try NodeStream(
+                name: node.name, state: configuration.state, bootID: bootID,
+                segmentBytes: configuration.segmentBytes)
             var tallies: [TallyKey: UInt64] = [:]
             if stream.ringEpoch == epoch {
                 for tally in stream.folder.spool.recoveredTallies {
@@ -126,7 +128,11 @@ public final class Streamer {
     }
 
     func turn(_ schedule: inout Schedule, _ stopping: Bool) throws {
-        for stream in streams { try stream.writeUnwritten() }
+        for stream in streams {
+            try stream.writeUnwritten()
+            // While the disk refuses a lease nothing may be added to what is already a batch.
+            if stream.builder.byteCount > NodeStream.batchBytes { try stream.seal() }
+        }
         // Before the first record there has to be a clock.
         if schedule.flush == 0 { try flush() }
         let now = ps_monotonic_ns()

@@ -17,6 +17,7 @@ final class NodeStream {
     /// The batch in ``sealed`` that the disk has refused so far.
     private var unwritten: BatchHeader?
     private var isSkipDeclared = false
+    private var isCheckpointTold = false
     /// The first number given out since the start, or since the last jump.
     private var firstNumber: UInt64?
     /// Called when the batch being sealed begins a segment: writes what a streamer after us has to know.
@@ -27,10 +28,14 @@ final class NodeStream {
     /// A batch is sealed when it would grow past this.
     static let batchBytes = 1 << 20
 
-    init(name: String, state: String, bootID: BootID) throws {
+    init(
+        name: String, state: String, bootID: BootID, segmentBytes: Int = 16 << 20,
+        fileSystem: any SpoolFileSystem = HostFileSystem()
+    ) throws {
         self.name = name
         self.bootID = bootID
-        folder = try StreamFolder(state: state, node: name)
+        folder = try StreamFolder(
+            state: state, node: name, segmentBytes: segmentBytes, fileSystem: fileSystem)
         builder = BatchBuilder(node: name, streamID: folder.streamID, bootID: bootID)
         let last = folder.spool.recovered?.header
         ringEnd = last?.ringEnd ?? 0
@@ -99,15 +104,18 @@ final class NodeStream {
     }
 
     private func sealBuilder() throws {
-        if folder.spool.nextBeginsSegment {
+        if folder.spool.nextBeginsSegment, !isCheckpointTold {
             checkpoint()
             builder.checkpointNext()
+            // Told once, however often the disk refuses what follows.
+            isCheckpointTold = true
         }
         let first = try folder.take(builder.recordCount)
         if firstNumber == nil { firstNumber = first }
         sealed.removeAll()
         unwritten = builder.seal(
             firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
+        isCheckpointTold = false
     }
 
     /// Appends the batch that an earlier attempt could not.
