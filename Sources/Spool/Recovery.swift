@@ -94,6 +94,8 @@ struct Recovery {
     private mutating func take(_ bytes: [UInt8]) -> Bool {
         guard let reader = try? BatchReader(bytes.span.raw) else { return false }
         guard segments.isEmpty else { return true }
+        // Counts are kept by ring epoch: those of an earlier one say nothing of this one.
+        if newest?.header.ringEpoch != reader.header.ringEpoch { tallies.removeAll() }
         tallies.append(contentsOf: reader.tallies)
         newest = Spool.Batch(header: reader.header, bytes: bytes)
         return true

@@ -64,8 +64,8 @@ public final class Spool: Sendable {
     let disk = Mutex(())
     /// The newest batch on disk when the folder was opened, if there was one.
     public let recovered: Batch?
-    /// All tallies of the newest segment when the folder was opened, in order: the last of each run and
-    /// tracepoint is its cumulative count.
+    /// All tallies of the newest segment and of the newest batch's ring epoch when the folder was opened, in order:
+    /// the last of each run and tracepoint is its cumulative count.
     public let recoveredTallies: [Tally]
     /// Bytes cut off when the folder was opened.
     public let bytesCutOff: Int

@@ -1,6 +1,7 @@
 import ByteCodec
 import CRecord
 import CollectorProtocol
+import CollectorTesting
 import Foundation
 import Spool
 import Testing
@@ -119,5 +120,51 @@ struct NodeStreamTests {
         first.begin(epoch: 6)
         #expect(try !first.restore(other, clock))
         #expect(other.reported[1].lost_ring == 0)
+    }
+
+    @Test("tells its state once at a segment's front, however often the disk refuses the lease for it")
+    func refusedLease() throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        let stream = try NodeStream(name: "n1", state: "/state", bootID: .zero, fileSystem: disk)
+        stream.begin(epoch: 5)
+        var told = 0
+        stream.checkpoint = {
+            told += 1
+            status(stream, at: 1002)
+        }
+        try stream.advanceClock(monotonic: 1000, offset: 2000)
+        status(stream, at: 1001)
+        disk.errors.isReadOnly = true
+        for _ in 0..<3 { #expect(throws: DiskRefusal.self) { try stream.seal() } }
+        disk.errors.isReadOnly = false
+        try stream.seal()
+        #expect(told == 1)
+        #expect(stream.folder.spool.newestSequence == 2)
+    }
+
+    @Test("does not say of a skip that the ring was taken over as far as what is not on disk yet")
+    func skipBeforeRefusedBatch() throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        func open() throws -> NodeStream {
+            let stream = try NodeStream(name: "n1", state: "/state", bootID: .zero, fileSystem: disk)
+            stream.begin(epoch: 5)
+            return stream
+        }
+        let first = try open()
+        try first.advanceClock(monotonic: 1000, offset: 2000)
+        status(first, at: 1001)
+        first.took(position: 10, epoch: 5)
+        try first.seal()
+        // Killed; the next one begins with a disk that takes the skip only when records wait already.
+        let second = try open()
+        disk.errors.isReadOnly = true
+        #expect(throws: DiskRefusal.self) { try second.advanceClock(monotonic: 3000, offset: 2000) }
+        status(second, at: 3001)
+        second.took(position: 20, epoch: 5)
+        disk.errors.isReadOnly = false
+        try second.declareSkip()
+        let third = try open()
+        #expect(third.has(position: 10, epoch: 5))
+        #expect(!third.has(position: 20, epoch: 5))
     }
 }

@@ -97,7 +97,8 @@ extension Streamer {
     func finishEnded() throws {
         for (slot, process) in processes {
             guard let drainTo = process.drainTo, ring.position >= drainTo else { continue }
-            try writeCounters([slot: counters(of: slot)], at: ps_monotonic_ns(), final: true)
+            writeCounters(
+                [slot: counters(of: slot)], isRead: true, at: ps_monotonic_ns(), final: true)
             let stream = streams[process.node]
             let now = clock.monotonic()
             for tracepoint in Tracepoint.allCases {

@@ -141,11 +141,13 @@ public final class Streamer {
         if now >= schedule.status { try sweepSlots() }
         let report = now >= schedule.report || stopping
         let snapshot = report ? readCounters() : [:]
+        // What has been counted by now lies before this.
+        let end = ring.producerPosition
         try drain()
         guard now >= schedule.flush || ring.position - ring.publishedPosition > Self.publishBytes || report
         else { return }
         if report {
-            try writeCounters(snapshot, at: now)
+            writeCounters(snapshot, isRead: ring.position >= end, at: now)
             schedule.report = now + 1_000_000_000
         }
         try finishEnded()

@@ -46,12 +46,14 @@ final class NodeStream {
     /// Declares what an unclean stop left open. To be called once, when the clock is set.
     func declareSkip() throws {
         guard let skipped = folder.skipped, !isSkipDeclared else { return }
+        // It comes before everything of this process, so it says how far the ring was taken over before: what has
+        // been taken since is not on disk yet.
+        let last = folder.spool.recovered?.header
         let bytes = BatchBuilder.gapBatch(
             node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
             baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime,
-            first: skipped.lowerBound,
-            last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
-            ringEnd: ringEnd)
+            first: skipped.lowerBound, last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [],
+            ringEpoch: last?.ringEpoch ?? 0, ringEnd: last?.ringEnd ?? 0)
         let header = try BatchHeader.read(bytes.span.raw)
         // A segment begins with a checkpoint, which this is not.
         try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }

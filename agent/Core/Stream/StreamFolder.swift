@@ -8,8 +8,9 @@ import Spool
 ///     STATE/nodes/NAME/spool/   segments
 ///
 /// No number is used twice: a lease is on disk before the first of its numbers is taken, and whoever does not find
-/// a clean stop goes on behind it. Where the lease is gone, numbers go on as far behind the spool as a lease is long.
-/// An id that is gone is read from the spool, if that has a batch.
+/// a clean stop goes on behind it. Where the lease of a known stream is gone, nobody knows which numbers were used,
+/// since the spool may have lost its end with it: they go on so far ahead that no lease can have reached there. An id
+/// that is gone is read from the spool, if that has a batch.
 final class StreamFolder {
     /// The stream's id: 63 random bits.
     let streamID: UInt64
@@ -25,6 +26,8 @@ final class StreamFolder {
 
     /// Numbers leased at a time: one durable write each.
     static let leaseLength: UInt64 = 1 << 20
+    /// Numbers skipped where the lease is gone: a million leases.
+    static let lostLeaseLength: UInt64 = 1 << 40
 
     init(
         state: String, node: String, segmentBytes: Int = 16 << 20,
@@ -37,13 +40,19 @@ final class StreamFolder {
         spool = try Spool(
             folder: path + "/spool", streamID: known, segmentBytes: segmentBytes, fileSystem: fileSystem)
         streamID = known ?? spool.recovered?.header.streamID ?? UInt64.random(in: 1...UInt64(Int64.max))
-        if known == nil { try fileSystem.replace(path + "/stream", with: Array("\(streamID)\n".utf8)) }
-
         let spooled = spool.recovered?.header.lastSequence ?? 0
-        let lease = try Self.words(fileSystem, path + "/lease")
+        var lease = try Self.words(fileSystem, path + "/lease")
+        if known == nil {
+            if spooled == 0 {
+                // A stream begins. Its lease is there before its id is: from then on one that is missing is lost.
+                try fileSystem.replace(path + "/lease", with: Array("1 clean\n".utf8))
+                lease = ["1", "clean"]
+            }
+            try fileSystem.replace(path + "/stream", with: Array("\(streamID)\n".utf8))
+        }
         let recorded = lease.first.flatMap { UInt64($0) }
         let clean = recorded != nil && lease.dropFirst().first == "clean"
-        let resumed = max(recorded ?? (spooled == 0 ? 1 : spooled + 1 + Self.leaseLength), spooled + 1)
+        let resumed = max(recorded ?? spooled + 1 + Self.lostLeaseLength, spooled + 1)
         nextSequence = resumed
         // After an unclean stop the numbers up to the lease's end may have been used by batches that are lost.
         skipped = !clean && resumed > spooled + 1 ? spooled + 1...resumed - 1 : nil
@@ -70,6 +79,7 @@ final class StreamFolder {
     /// Gives back what was leased and not used: the next start goes on without a hole.
     func close() throws {
         try spool.sync()
+        leaseEnd = nextSequence
         try fileSystem.replace(path + "/lease", with: Array("\(nextSequence) clean\n".utf8))
     }
 
