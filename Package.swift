@@ -136,6 +136,9 @@ let package = Package(
             dependencies: ["ByteCodec", "CollectorProtocol", "CollectorTesting", "Spool"],
             swiftSettings: strict),
         .testTarget(
+            name: "CollectorTestingTests", dependencies: ["ByteCodec", "CollectorTesting", "Spool"] + nio,
+            swiftSettings: strict),
+        .testTarget(
             name: "AgentCoreTests",
             dependencies: [
                 "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",

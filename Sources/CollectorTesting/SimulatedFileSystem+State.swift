@@ -27,6 +27,17 @@ extension SimulatedFileSystem.State {
         folders[folder]?.pending.append(change)
     }
 
+    /// Writes what is pending, which is not all that differs if a sync has failed before.
+    mutating func flush(_ inode: Int) {
+        for change in inodes[inode].pending {
+            switch change {
+            case .cut(let size): inodes[inode].durable.resize(to: size)
+            case .write(let offset, let bytes): inodes[inode].durable.put(bytes, at: offset)
+            }
+        }
+        inodes[inode].pending = []
+    }
+
     /// Leaves on disk what was synced and any part of the rest.
     mutating func losePower() {
         for index in inodes.indices {

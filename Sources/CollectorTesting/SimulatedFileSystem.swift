@@ -299,8 +299,7 @@ private final class SimulatedFile: SpoolFile {
                 if !state.isDown { state.inodes[inode].pending = [] }
             }
         ) { [inode] state in
-            state.inodes[inode].durable = state.inodes[inode].cached
-            state.inodes[inode].pending = []
+            state.flush(inode)
             return 0
         }
     }
