@@ -20,7 +20,8 @@ extension Spool {
         while true {
             let found = state.withLock { state -> (any SpoolFile, Segment.Entry)? in
                 guard let segment = state.segments.first(where: { $0.last > sequence }) else { return nil }
-                return (segment.file, segment.entries[segment.entries.partitioned { $0.last > sequence }])
+                let entry = segment.entries[segment.entries.partitioned { $0.last > sequence }]
+                return entry.first <= state.released ? (segment.file, entry) : nil
             }
             guard let (file, entry) = found else { return nil }
             // Read in any case: what the header alone says of its numbers may be the damage.

@@ -24,6 +24,12 @@ import Synchronization
 /// what it held: written beside it, synced, renamed over it, the folder synced; only then are segments removed that
 /// were merged into it.
 ///
+/// # What may be sent
+///
+/// With `holdsBack`, ``next(after:)`` shows what was appended only after ``release()``. A streamer releases batches when
+/// it has given their place in the ring free, those of a streamer before it among them: what was sent can then not
+/// come out of the ring once more, whatever happens to the spool.
+///
 /// # Recovery, when a folder is opened
 ///
 /// - A segment is walked from header to header. The newest, where a crash can have torn what was not synced, is
@@ -50,6 +56,8 @@ public final class Spool: Sendable {
     struct State: ~Copyable {
         var segments: [Segment] = []
         var acknowledged: UInt64 = 0
+        /// What follows is held back.
+        var released: UInt64 = .max
         /// The batch that could not be read when it was asked for last, and how often in a row.
         var unreadable: (first: UInt64, times: Int) = (0, 0)
     }
@@ -58,6 +66,7 @@ public final class Spool: Sendable {
     public let segmentBytes: Int
     let folder: String
     let fileSystem: any SpoolFileSystem
+    private let holdsBack: Bool
     let state: Mutex<State>
     /// Held by whoever syncs, replaces or removes: recovery relies on the order in which that is done. Never
     /// waited for by reading and appending.
@@ -72,20 +81,34 @@ public final class Spool: Sendable {
 
     /// Opens or makes the spool in `folder`.
     ///
-    /// - Parameter streamID: the stream whose batches it holds; others are taken for damage. nil when it is not
-    ///   known.
+    /// - Parameters:
+    ///   - streamID: the stream whose batches it holds; others are taken for damage. nil when it is not known.
+    ///   - holdsBack: whether batches wait for ``release()``, also those that are there already.
     public init(
-        folder: String, streamID: UInt64? = nil, segmentBytes: Int = 16 << 20,
+        folder: String, streamID: UInt64? = nil, segmentBytes: Int = 16 << 20, holdsBack: Bool = false,
         fileSystem: any SpoolFileSystem = HostFileSystem()
     ) throws(SpoolError) {
         self.folder = folder
+        self.holdsBack = holdsBack
         self.segmentBytes = segmentBytes
         self.fileSystem = fileSystem
         let recovery = try Recovery.run(folder: folder, streamID: streamID, fileSystem)
         recovered = recovery.newest
         recoveredTallies = recovery.tallies
         bytesCutOff = recovery.cutOff
-        state = Mutex(State(segments: recovery.segments))
+        state = Mutex(State(segments: recovery.segments, released: holdsBack ? 0 : .max))
+    }
+
+    /// Lets everything appended so far be sent.
+    public func release() {
+        guard holdsBack else { return }
+        state.withLock { state in state.released = max(state.released, state.segments.last?.last ?? 0) }
+    }
+
+    /// Lets what was there when the folder was opened be sent.
+    public func releaseRecovered() {
+        guard let newest = recovered?.header.lastSequence else { return }
+        state.withLock { $0.released = max($0.released, newest) }
     }
 
     /// Appends a sealed batch; it is in the page cache when this returns and on disk after ``sync()``.

@@ -74,7 +74,8 @@ struct StreamModel {
     }
 
     private static func open(_ disk: SimulatedFileSystem) throws -> NodeStream {
-        try NodeStream(name: "n1", state: state, bootID: .zero, segmentBytes: 2000, fileSystem: disk)
+        try NodeStream(
+            name: "n1", state: state, bootID: .zero, segmentBytes: 2000, holdsBack: true, fileSystem: disk)
     }
 
     mutating func perform(_ operation: Operation) throws {
@@ -91,7 +92,7 @@ struct StreamModel {
             try start()
         case .kill: try start()
         case .killBeforePublishing:
-            try turn(sending: 0, publishing: false)
+            try turn(sending: 2, publishing: false)
             try start()
         }
     }
@@ -153,9 +154,13 @@ struct StreamModel {
             run: nil, monotonic: 1_000)
         try seal()
         if let known { try stream.jump(past: known) }
+        // The uplink does not wait for anything: it sends what it is shown.
         try send(sending)
         if syncsAlways { try stream.sync() }
-        if publishing { published = position }
+        guard publishing else { return }
+        published = position
+        stream.folder.spool.release()
+        try send(sending)
     }
 
     private mutating func take(_ number: UInt64) {

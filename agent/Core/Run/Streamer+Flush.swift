@@ -24,6 +24,7 @@ extension Streamer {
             for stream in streams { try stream.sync() }
         }
         ring.publish()
+        for stream in streams { stream.folder.spool.release() }
         giveBackSlots()
         for (tracepoint, count) in slotlessTold { try maps.slotlessTold.set(tracepoint, count) }
         slotlessTold.removeAll()

@@ -10,8 +10,9 @@ import Tracepoints
 
 /// The unprivileged half of the agent on its own thread: ring in, spool out.
 ///
-/// A flush seals the batches of all nodes, writes them to the spools and only then tells the kernel that the ring
-/// may be reused. A streamer that dies in between finds its records again and skips what a stream already has.
+/// A flush seals the batches of all nodes, writes them to the spools, only then tells the kernel that the ring may be
+/// reused, and only then lets the batches be sent. A streamer that dies in between finds its records again and skips
+/// what a stream already has; what its spool has lost was not sent either.
 public final class Streamer {
     let configuration: AgentConfiguration
     let clock: AgentClock
@@ -71,7 +72,7 @@ public final class Streamer {
         for node in configuration.nodes {
             let stream = try NodeStream(
                 name: node.name, state: configuration.state, bootID: bootID,
-                segmentBytes: configuration.segmentBytes)
+                segmentBytes: configuration.segmentBytes, holdsBack: true)
             var tallies: [TallyKey: UInt64] = [:]
             if stream.ringEpoch == epoch {
                 for tally in stream.folder.spool.recoveredTallies {
@@ -108,7 +109,10 @@ public final class Streamer {
                 try turn(&schedule, stopping)
                 refusedAt = 0
             } catch let refusal as DiskRefusal where !stopping {
-                // The ring keeps what comes, and the uplink goes on to send, which makes room.
+                // The ring keeps what comes, and the uplink goes on to send, which makes room: also what was there
+                // before us, though the ring may have to be read once more from before its end.
+                for stream in streams { stream.folder.spool.releaseRecovered() }
+                link.batchesSpooled()
                 let now = ps_monotonic_ns()
                 if refusedAt == 0 || now > refusedAt + 60_000_000_000 {
                     log.error("the spool cannot be written; trying again", metadata: ["error": "\(refusal)"])

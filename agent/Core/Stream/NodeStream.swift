@@ -29,13 +29,14 @@ final class NodeStream {
     static let batchBytes = 1 << 20
 
     init(
-        name: String, state: String, bootID: BootID, segmentBytes: Int = 16 << 20,
+        name: String, state: String, bootID: BootID, segmentBytes: Int = 16 << 20, holdsBack: Bool = false,
         fileSystem: any SpoolFileSystem = HostFileSystem()
     ) throws {
         self.name = name
         self.bootID = bootID
         folder = try StreamFolder(
-            state: state, node: name, segmentBytes: segmentBytes, fileSystem: fileSystem)
+            state: state, node: name, segmentBytes: segmentBytes, holdsBack: holdsBack, fileSystem: fileSystem
+        )
         builder = BatchBuilder(node: name, streamID: folder.streamID, bootID: bootID)
         let last = folder.spool.recovered?.header
         ringEnd = last?.ringEnd ?? 0

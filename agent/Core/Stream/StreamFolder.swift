@@ -30,7 +30,7 @@ final class StreamFolder {
     static let lostLeaseLength: UInt64 = 1 << 40
 
     init(
-        state: String, node: String, segmentBytes: Int = 16 << 20,
+        state: String, node: String, segmentBytes: Int = 16 << 20, holdsBack: Bool = false,
         fileSystem: any SpoolFileSystem = HostFileSystem()
     ) throws {
         self.fileSystem = fileSystem
@@ -38,7 +38,8 @@ final class StreamFolder {
         try fileSystem.makeFolder(path)
         let known = try Self.words(fileSystem, path + "/stream").first.flatMap { UInt64($0) }
         spool = try Spool(
-            folder: path + "/spool", streamID: known, segmentBytes: segmentBytes, fileSystem: fileSystem)
+            folder: path + "/spool", streamID: known, segmentBytes: segmentBytes, holdsBack: holdsBack,
+            fileSystem: fileSystem)
         streamID = known ?? spool.recovered?.header.streamID ?? UInt64.random(in: 1...UInt64(Int64.max))
         let spooled = spool.recovered?.header.lastSequence ?? 0
         var lease = try Self.words(fileSystem, path + "/lease")
