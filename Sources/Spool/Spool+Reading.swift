@@ -16,12 +16,14 @@ extension Spool {
     static let readAttempts = 3
 
     /// Looks up what follows `sequence`. Damaged batches are dropped here and show as a hole.
-    public func next(after sequence: UInt64) throws(SpoolError) -> Next? {
+    ///
+    /// - Parameter includingHeldBack: whether batches are shown that must not be sent yet.
+    public func next(after sequence: UInt64, includingHeldBack: Bool = false) throws(SpoolError) -> Next? {
         while true {
             let found = state.withLock { state -> (any SpoolFile, Segment.Entry)? in
                 guard let segment = state.segments.first(where: { $0.last > sequence }) else { return nil }
                 let entry = segment.entries[segment.entries.partitioned { $0.last > sequence }]
-                return entry.first <= state.released ? (segment.file, entry) : nil
+                return includingHeldBack || entry.first <= state.released ? (segment.file, entry) : nil
             }
             guard let (file, entry) = found else { return nil }
             // Read in any case: what the header alone says of its numbers may be the damage.

@@ -90,6 +90,8 @@ extension Streamer {
     func writeCheckpoint(_ node: Int) {
         let stream = streams[node]
         for process in processes.values where process.node == node {
+            stream.write(
+                .processStart(process.start(clock)), run: process.run, monotonic: clock.monotonic())
             let entries = Tracepoint.allCases.compactMap {
                 process.entry($0, kept: process.consumed[Int($0.rawValue)])
             }

@@ -72,12 +72,7 @@ extension Streamer {
         forgetVerdict(slot)
         processes[slot] = process
         stream.write(
-            .processStart(
-                .init(
-                    pid: UInt64(entry.tgid), startTicks: entry.start_ticks,
-                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe,
-                    device: entry.dev,
-                    inode: entry.inode)), run: run, monotonic: clock.monotonic())
+            .processStart(process.start(clock)), run: run, monotonic: clock.monotonic())
         if entry.foreign_ns != 0, !isKnown {
             stream.write(
                 .gap(

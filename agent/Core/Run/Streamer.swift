@@ -88,10 +88,18 @@ public final class Streamer {
             streamOfNode[index] = streams.firstIndex { $0.name == name }
         }
         for (index, stream) in streams.enumerated() {
+            stream.lastWords = try stream.lastWords(
+                before: epoch, realtime: clock.offset() + Int64(clock.monotonic()), isAlive: goesOn)
             // Counters may come before the first event of a new ring, and belong to it.
             stream.begin(epoch: epoch)
             stream.checkpoint = { [unowned self] in writeCheckpoint(index) }
         }
+    }
+
+    /// Whether a process that an earlier ring told of is still there.
+    private func goesOn(_ run: EarlierRun) -> Bool {
+        guard let pid = run.pid.flatMap({ Int32(exactly: $0) }) else { return false }
+        return ProcessFacts(pid)?.startTicks == run.startTicks
     }
 
     /// What the uplink announces and reads from.
@@ -138,7 +146,7 @@ public final class Streamer {
             if stream.builder.byteCount > NodeStream.batchBytes { try stream.seal() }
         }
         // Before the first record there has to be a clock.
-        if schedule.flush == 0 { try flush() }
+        if schedule.flush == 0 { try flush(releasing: false) }
         let now = ps_monotonic_ns()
         try readJournal()
         try readSlots()

@@ -17,6 +17,9 @@ final class NodeStream {
     /// The batch in ``sealed`` that the disk has refused so far.
     private var unwritten: BatchHeader?
     private var isSkipDeclared = false
+    /// What is still to be said of an earlier ring, and the batch that says it.
+    var lastWords: LastWords?
+    private var lastBatch: (BatchHeader, [UInt8])?
     private var isCheckpointTold = false
     /// The first number given out since the start, or since the last jump.
     private var firstNumber: UInt64?
@@ -44,8 +47,18 @@ final class NodeStream {
         segments = ClockSegments(after: last?.clk ?? 0)
     }
 
-    /// Declares what an unclean stop left open. To be called once, when the clock is set.
-    func declareSkip() throws {
+    /// Declares what was before this process: numbers that an unclean stop left open, and an earlier ring's end.
+    /// Once, when the clock is set and before anything else.
+    func declareBefore() throws {
+        try declareSkip()
+        guard var words = lastWords else { return }
+        let (header, bytes) = try lastBatch ?? words.seal(firstSequence: folder.take(words.count))
+        lastBatch = (header, bytes)
+        try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }
+        lastWords = nil
+    }
+
+    private func declareSkip() throws {
         guard let skipped = folder.skipped, !isSkipDeclared else { return }
         // It comes before everything of this process, so it says how far the ring was taken over before: what has
         // been taken since is not on disk yet.
@@ -93,7 +106,7 @@ final class NodeStream {
         segments = next
         builder.setClock(
             clk: segments.clk, baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime)
-        if first { try declareSkip() }
+        if first { try declareBefore() }
     }
 
     /// Seals what has gathered, if anything, and appends it to the spool.
@@ -124,7 +137,7 @@ final class NodeStream {
     /// Appends the batch that an earlier attempt could not.
     func writeUnwritten() throws {
         guard let header = unwritten else { return }
-        try declareSkip()
+        try declareBefore()
         let bytes = sealed.bytes
         try refusable { try folder.spool.append(header, bytes.span.raw) }
         unwritten = nil
