@@ -102,7 +102,9 @@ let package = Package(
 
         // The operator's command line, and the stand-in node.
         .executableTarget(
-            name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
+            name: "peerscope", dependencies: ["PostgreSQL", argumentParser, crypto],
+            // Part of the program, so that it is found wherever the program is, and always fits it.
+            resources: [.embedInCode("Export/parquet_writer.py")], swiftSettings: strict),
         .target(
             name: "TracepointReplayCore", dependencies: ["CPlatform", "CaptureFormat", argumentParser],
             swiftSettings: strict),
@@ -157,5 +159,11 @@ let package = Package(
         .testTarget(
             name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser],
             swiftSettings: strict),
+
+        // Benchmarks.
+        .executableTarget(
+            name: "peerscope-load",
+            dependencies: ["ByteCodec", "CaptureFormat", "CollectorProtocol", "Tracepoints", argumentParser],
+            path: "Tests/Benchmarks/Load", swiftSettings: strict),
     ]
 )

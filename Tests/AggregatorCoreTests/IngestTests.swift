@@ -179,7 +179,7 @@ struct IngestTests {
              WHERE c.relnamespace = 'peerscope'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
                AND a.attnum > 0 AND NOT a.attisdropped AND c.relname NOT IN ('schema_migration', 'clock_reference', 'agent')
                AND a.attname NOT IN ('at', 'last_batch_at', 'first_seen_at', 'last_seen_at', 'created_at',
-                                     'agent_id')
+                                     'agent_id', 'generation')
              GROUP BY c.relname
             """)
         var contents: [String: String] = [:]

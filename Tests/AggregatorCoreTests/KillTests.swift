@@ -21,7 +21,7 @@ struct KillTests {
         process.executableURL = URL(fileURLWithPath: try #require(program))
         process.arguments = [
             "run", "--database", conninfo, "--listen", "127.0.0.1:0", "--payloads", "all", "--data-dir",
-            WithDatabase.folder + "/data", "--log-level", "error",
+            WithDatabase.folder + "/data", "--log-level", "error", "--digest-interval", "0",
         ]
         let pipe = Pipe()
         process.standardOutput = pipe

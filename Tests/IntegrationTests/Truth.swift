@@ -69,10 +69,22 @@ extension Fleet {
             guard status == 0 else { throw FleetFailure(text) }
             try Data(text.utf8).write(to: URL(filePath: expected))
         }
-        return try Program.output(
+        _ = try sql("CALL peerscope.digest(true)")
+        return try oracle("compare.py", expected, arguments)
+    }
+
+    /// Compares what the writers keep per node with a computation of its own in Python.
+    func compareRollups() throws -> (status: Int32, text: String) {
+        try oracle("rollups.py", capture, [])
+    }
+
+    private func oracle(
+        _ script: String, _ expected: String, _ arguments: [String]
+    ) throws -> (status: Int32, text: String) {
+        try Program.output(
             "/usr/bin/python3",
             [
-                Checkout.path("Tests/Oracle/compare.py"), "--capture", expected, "-d", try connection(),
+                Checkout.path("Tests/Oracle/\(script)"), "--capture", expected, "-d", try connection(),
                 "--rpc",
                 capture.replacingOccurrences(of: ".jsonl.gz", with: ".oracle.json"),
             ] + arguments)

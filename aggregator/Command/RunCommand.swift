@@ -22,6 +22,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Address entries beyond Core's rate limit that are kept, per node and day.")
     var addrBudget: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between two digests, which compute the views over many nodes; 0 leaves them, and retention, to others.",
+            valueName: "seconds"))
+    var digestInterval: String?
+
     func run() throws { try checkingUsage(start) }
 
     private func start() throws {
@@ -30,6 +36,7 @@ struct RunCommand: ParsableCommand {
         configuration.set(.writers, writers, source: "--writers")
         configuration.set(.payloads, payloads, source: "--payloads")
         configuration.set(.addrBudget, addrBudget, source: "--addr-budget")
+        configuration.set(.digestInterval, digestInterval, source: "--digest-interval")
         _ = try configuration.settings(conninfo: "", dataDirectory: "")
         let logger = try DatabaseOptions.logger(configuration)
         let stopping = StopSignals()

@@ -27,6 +27,8 @@ public final class Aggregator: Sendable {
         public var addressBudget: Int64 = 100_000
         /// Where batches go that can never be stored.
         public var dataDirectory: String
+        /// The fewest seconds between two digests of the fleet's days; nil leaves these and retention to others.
+        public var digestSeconds: Double?
         /// Bytes that an agent may have on their way.
         public var windowBytes: UInt32 = 32 << 20
 
@@ -41,6 +43,7 @@ public final class Aggregator: Sendable {
     private let listener: any Channel
     private let intake: Intake
     private let writers: WriterPool
+    private let upkeep: [PeriodicJob]
 
     /// Where it listens, as `address:port`.
     public let address: String
@@ -66,7 +69,11 @@ public final class Aggregator: Sendable {
                     }
                 }
                 .bind(host: settings.host, port: settings.port).wait()
-            return Aggregator(group, listener, intake, writers, settings)
+            let upkeep = settings.digestSeconds.map {
+                Upkeep.jobs(settings.conninfo, digestSeconds: $0, logger: logger)
+            }
+            for job in upkeep ?? [] { job.start() }
+            return Aggregator(group, listener, intake, writers, upkeep ?? [], settings)
         } catch {
             writers.stop()
             try? group.syncShutdownGracefully()
@@ -76,12 +83,13 @@ public final class Aggregator: Sendable {
 
     private init(
         _ group: MultiThreadedEventLoopGroup, _ listener: any Channel, _ intake: Intake,
-        _ writers: WriterPool, _ settings: Settings
+        _ writers: WriterPool, _ upkeep: [PeriodicJob], _ settings: Settings
     ) {
         self.group = group
         self.listener = listener
         self.intake = intake
         self.writers = writers
+        self.upkeep = upkeep
         port = listener.localAddress?.port ?? settings.port
         address = "\(settings.host):\(listener.localAddress?.port ?? settings.port)"
     }
@@ -89,6 +97,7 @@ public final class Aggregator: Sendable {
     /// Stops accepting, stores what has arrived, says goodbye and closes.
     public func stop() {
         try? listener.close().wait()
+        for job in upkeep { job.stop() }
         writers.stop()
         for channel in intake.open {
             channel.pipeline.fireUserInboundEventTriggered(ShutdownEvent())

@@ -19,6 +19,8 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         case dataDir = "data_dir"
         /// Address entries beyond Core's token bucket that are kept, per node and day.
         case addrBudget = "addr_budget"
+        /// The fewest seconds between two digests; 0 leaves them and retention to other aggregators.
+        case digestInterval = "digest_interval"
         /// `trace` to `critical`.
         case logLevel = "log_level"
         /// Folder of `migrations/` and `views/`.
@@ -145,6 +147,10 @@ extension AggregatorConfiguration {
         settings.addressBudget = try value(.addrBudget, default: 100_000, "a number of entries") { text in
             Int64(text).flatMap { $0 >= 0 ? $0 : nil }
         }
+        settings.digestSeconds = try value(.digestInterval, default: 10, "a number of seconds") { text in
+            Double(text).flatMap { (0...86_400).contains($0) ? $0 : nil }
+        }
+        if settings.digestSeconds == 0 { settings.digestSeconds = nil }
         return settings
     }
 

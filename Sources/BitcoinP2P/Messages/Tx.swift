@@ -15,13 +15,17 @@ public struct Tx: Sendable, Hashable {
         var reader = payload.reader(extent)
         do {
             let transaction = try Transaction(reading: &reader)
-            let wtxid = transaction.wtxid(of: payload)
-            let txid = transaction.hasWitness ? transaction.txid(of: payload) : wtxid
             return Decoded(
-                Tx(transaction: transaction, txid: txid, wtxid: wtxid),
-                extent.status(remaining: reader.remaining))
+                Tx(transaction, of: payload), extent.status(remaining: reader.remaining))
         } catch {
             return Decoded(nil, extent.status(after: error))
         }
+    }
+
+    /// The transaction that `bytes` begin with, which `transaction` outlines; hashes it.
+    public init(_ transaction: Transaction, of bytes: RawSpan) {
+        self.transaction = transaction
+        wtxid = transaction.wtxid(of: bytes)
+        txid = transaction.hasWitness ? transaction.txid(of: bytes) : wtxid
     }
 }

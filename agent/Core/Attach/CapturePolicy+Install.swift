@@ -19,8 +19,14 @@ extension CapturePolicy {
         for tracepoint in Tracepoint.allCases {
             try maps.policy.set(
                 UInt32(tracepoint.rawValue),
-                ps_policy(mode: UInt32(mode(tracepoint).rawValue), snaplen: min(snaplen, Self.largestSnaplen))
-            )
+                ps_policy(
+                    mode: UInt32(mode(tracepoint).rawValue), snaplen: min(snaplen, Self.largestSnaplen),
+                    least: least(inbound: tracepoint == .inboundMessage), reserved: 0))
         }
+    }
+
+    /// The smallest snaplen that any type of message of a direction has.
+    private func least(inbound: Bool) -> UInt32 {
+        snaplens.filter { $0.key.inbound == inbound }.values.reduce(min(snaplen, Self.largestSnaplen), min)
     }
 }

@@ -11,10 +11,12 @@ extension BatchDecoder {
     ) -> DecodeStatus {
         if message.inbound { return receiveAddresses(type, context, message, session, day, state) }
         var scratch = ByteWriter(capacity: 128)
+        // Answers to getaddr are up to a thousand entries of what the node knows, and no gossip: not kept.
         let isRelay = message.declaredEntries <= AddressClass.gossipEntries
         return forEachEntry(type, message) { entry in
+            guard isRelay else { return }
             AddrEntryRow.write(context, message, entry, nil, scratch: &scratch, into: &day[.addrEntry])
-            if isRelay { relay(context, entry, text: scratch) }
+            relay(context, entry, text: scratch)
         }.status
     }
 
@@ -39,16 +41,28 @@ extension BatchDecoder {
         TokenBucket.refill(session, at: context.micros)
         let utcDay = UTCDay(micros: context.micros)
         var budget = state.budgets[utcDay] ?? AddressBudget()
+        var minute = Rollups.AddressMinute()
         var scratch = ByteWriter(capacity: 128)
         let delivery = forEachEntry(type, message) { entry in
             let addressClass = AddressClass.classify(rule, entry.address, announcedAt: entry.announcedAt)
             AddrEntryRow.write(
                 context, message, entry, addressClass, scratch: &scratch, into: &day[.addrEntry])
-            guard TokenBucket.take(session) || budget.take(limit: settings.addressBudget) else { return }
+            minute.entries += 1
+            if Double(entry.announcedAt) > rule.nodeClock { minute.future += 1 }
+            let passes = TokenBucket.take(session)
+            if passes { minute.passed += 1 } else { minute.limited += 1 }
+            guard passes || budget.take(limit: settings.addressBudget) else { return }
             hear(context, message.peer, entry, addressClass, nodeClock: rule.nodeClock)
+            listed(context, utcDay, entry, addressClass, text: scratch)
         }
         state.budgets[utcDay] = budget
+        // Core takes nothing from a message that is malformed.
         if delivery.status != .malformed {
+            minute.messages = 1
+            minute.exactlyTen = delivery.declared == AddressClass.gossipEntries ? 1 : 0
+            let key = Rollups.SessionMinuteKey(
+                node: context.nodeID, minute: context.micros.flooredToMinute, session: session.key)
+            rollups.addressMinutes[key, default: Rollups.AddressMinute()].add(minute)
             session.addrMessagesIn += 1
             if delivery.declared < AddressClass.fullMessage { session.getaddrOutstanding = false }
         }
@@ -82,6 +96,24 @@ extension BatchDecoder {
         }
     }
 
+    /// An entry of that day: the database keeps the first of each address and class.
+    private func listed(
+        _ context: EventContext, _ day: UTCDay, _ entry: AddressEntry, _ addressClass: AddressClass,
+        text: ByteWriter
+    ) {
+        rollups.keyedDays.insert(day)
+        rollups.addressDays.beginRow(columns: 9)
+        rollups.addressDays.int32(context.nodeID)
+        rollups.addressDays.int64(context.run)
+        rollups.addressDays.timestamp(unixMicroseconds: context.micros)
+        rollups.addressDays.int32(context.clk)
+        rollups.addressDays.int64(context.sequence)
+        rollups.addressDays.verbatim(entry.address.network.name)
+        rollups.addressDays.text(text.bytes.span.raw)
+        rollups.addressDays.int32(Int32(entry.address.port))
+        rollups.addressDays.verbatim(addressClass.rawValue)
+    }
+
     /// We sent an entry on.
     private func relay(_ context: EventContext, _ entry: AddressEntry, text: ByteWriter) {
         rollups.relayed.beginRow(columns: 6)
@@ -91,6 +123,17 @@ extension BatchDecoder {
         rollups.relayed.int32(Int32(entry.address.port))
         rollups.relayed.timestamp(unixMicroseconds: microseconds(ofSeconds: UInt64(entry.announcedAt)))
         rollups.relayed.timestamp(unixMicroseconds: context.micros)
+    }
+}
+
+extension Rollups.AddressMinute {
+    mutating func add(_ other: Self) {
+        messages += other.messages
+        exactlyTen += other.exactlyTen
+        entries += other.entries
+        future += other.future
+        passed += other.passed
+        limited += other.limited
     }
 }
 

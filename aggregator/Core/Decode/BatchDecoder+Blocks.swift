@@ -1,4 +1,5 @@
 internal import BitcoinP2P
+internal import PostgreSQL
 
 extension BatchDecoder {
     /// A block was connected: the thread was busy with it since before.
@@ -9,28 +10,36 @@ extension BatchDecoder {
             before.write(node: context.nodeID, thread, into: &rollups.windows)
         }
         state.windows[thread] = ValidationWindow(
-            connectedAt: context.micros, clk: context.clk, startedAt: context.micros &- duration / 1000)
+            connectedAt: context.micros, clk: context.clk, startedAt: context.micros &- duration / 1000,
+            hash: hash)
     }
 
     /// A transaction left the mempool because a block has it: the thread is still busy with that block.
     func removedForBlock(_ context: EventContext, _ state: StreamState) {
         let thread = ThreadKey(run: context.run, tid: context.tid)
         guard var window = state.windows[thread] else { return }
+        window.removed += 1
         window.lastRemovalAt = max(window.lastRemovalAt ?? context.micros, context.micros)
         window.isDirty = true
         state.windows[thread] = window
     }
 
     /// A header was seen, in whatever message.
-    func saw(_ context: EventContext, _ header: BlockHeader) {
+    ///
+    /// A compact or whole block also tells who signed its coinbase and how many transactions it has.
+    func saw(
+        _ context: EventContext, _ header: BlockHeader, coinbase: Coinbase? = nil, transactions: Int? = nil
+    ) {
+        var seen =
+            rollups.headers[header.hash]
+            ?? Rollups.SeenHeader(header: header, node: context.nodeID, firstSeen: context.micros)
         // Streams come in the order of their keys: another node of this transaction may have seen it before.
-        if let known = rollups.headers[header.hash],
-            (known.firstSeen, known.node) <= (context.micros, context.nodeID)
-        {
-            return
+        if (context.micros, context.nodeID) < (seen.firstSeen, seen.node) {
+            (seen.firstSeen, seen.node) = (context.micros, context.nodeID)
         }
-        rollups.headers[header.hash] = Rollups.SeenHeader(
-            previous: header.previous, time: header.time, node: context.nodeID, firstSeen: context.micros)
+        if seen.poolTag == nil { seen.poolTag = coinbase?.tag.map { PeerText.escape($0) } }
+        if seen.transactions == nil { seen.transactions = transactions.map { Int32(clamping: $0) } }
+        rollups.headers[header.hash] = seen
     }
 
     /// A message names or carries a block.
@@ -58,7 +67,9 @@ extension BatchDecoder {
         case .cmpctblock:
             let compact = CompactBlock.decode(message.payload, size: message.size)
             if let block = compact.value {
-                saw(context, block.header)
+                saw(
+                    context, block.header, coinbase: block.coinbase,
+                    transactions: block.transactionCount)
                 announce(
                     context, message, block.header.hash,
                     .init(prefilled: block.prefilledCount, shortIDs: block.shortIDCount), day)
@@ -67,12 +78,14 @@ extension BatchDecoder {
         case .block:
             let whole = Block.decode(message.payload, size: message.size)
             if let block = whole.value {
-                saw(context, block.header)
+                saw(
+                    context, block.header, coinbase: block.coinbase,
+                    transactions: block.transactionCount)
                 announce(context, message, block.header.hash, .init(), day)
             }
             return whole.status
         case .blocktxn:
-            let answer = BlockTransactions.decode(message.payload, size: message.size)
+            let answer = decodeBlockTransactions(context, message, day)
             if let block = answer.value {
                 announce(context, message, block.blockHash, .init(requested: block.transactionCount), day)
             }

@@ -30,6 +30,10 @@ extension BatchDecoder {
         }
         rollups.traffic[minute, default: Rollups.Traffic()].add(
             bytes: message.size, truncated: status == .truncated)
+        let ofSession = Rollups.SessionTypeKey(
+            node: context.nodeID, session: session.key, inbound: message.inbound, type: type.rollupName)
+        rollups.sessionTraffic[ofSession, default: Rollups.Traffic()].add(
+            bytes: message.size, truncated: status == .truncated)
         P2PMessageRow.write(
             context, message, status: status.rawValue,
             keepPayload: settings.payloads.keeps(type.type, inbound: message.inbound, status: status),
@@ -44,21 +48,42 @@ extension BatchDecoder {
         switch type {
         case .version: return decodeVersion(context, message, session, state)
         case .addr, .addrv2: return decodeAddresses(type, context, message, session, day, state)
-        case .inv, .getdata, .notfound: return decodeInventory(type, context, message, day)
+        case .inv, .getdata, .notfound:
+            return decodeInventory(type, context, message, session, day, state)
+        case .tx: return decodeTransaction(context, message, session, day, state)
         case .headers, .cmpctblock, .block, .blocktxn, .getblocktxn:
             return decodeBlockMessage(type, context, message, day)
         case .ping:
             let ping = Ping.decode(message.payload, size: message.size)
             if let nonce = ping.value?.nonce {
                 PingEventRow.write(context, message, nonce: nonce, into: &day[.pingEvent])
+                if !message.inbound { session.pinged(nonce, at: context.micros) }
             }
             return ping.status
         case .pong:
             let pong = Pong.decode(message.payload, size: message.size)
             if let nonce = pong.value?.nonce {
                 PingEventRow.write(context, message, nonce: nonce, into: &day[.pingEvent])
+                if message.inbound { session.ponged(nonce, at: context.micros) }
             }
             return pong.status
+        case .feefilter:
+            let filter = FeeFilter.decode(message.payload, size: message.size)
+            if let rate = filter.value?.rate { feeFilter(rate, context, message, session, state) }
+            return filter.status
+        case .sendcmpct:
+            let mode = SendCompact.decode(message.payload, size: message.size)
+            if let announce = mode.value?.announce {
+                if message.inbound {
+                    session.handshake.highBandwidthFromPeer = announce
+                } else {
+                    session.handshake.highBandwidthToPeer = announce
+                }
+            }
+            return mode.status
+        case .sendaddrv2: if message.inbound { session.handshake.wantsAddrV2 = true }
+        case .wtxidrelay: if message.inbound { session.handshake.wantsWtxid = true }
+        case .sendheaders: if message.inbound { session.handshake.wantsHeaders = true }
         case .verack:
             if message.inbound, session.handshakedAt == nil { session.handshakedAt = context.micros }
         case .getaddr:
@@ -79,10 +104,11 @@ extension BatchDecoder {
         guard let fields = version.value else { return version.status }
         let userAgent = fields.userAgent.map { PeerText.escape($0.span.raw) }
         if message.inbound {
-            session.userAgent = userAgent
-            session.services = Int64(bitPattern: fields.services)
-            session.protocolVersion = fields.protocolVersion
-        } else if session.connectionType != "private-broadcast" {
+            session.received(fields, userAgent: userAgent, at: context.micros)
+        } else {
+            session.sent(fields, userAgent: userAgent)
+        }
+        if !message.inbound, session.connectionType != "private-broadcast" {
             // A private broadcast says nothing true about the node, on purpose.
             let run = state.run(context.run)
             run.clock.observe(version: fields.timestamp, atMicros: context.micros)
@@ -93,17 +119,19 @@ extension BatchDecoder {
         return version.status
     }
 
-    /// `inv`, `getdata`, `notfound`: a row for each entry, and another for each block.
-    private func decodeInventory(
-        _ type: MessageType, _ context: EventContext, _ message: borrowing Message, _ day: EventBuffers.Day
-    ) -> DecodeStatus {
-        let entries = message.declaredEntries
-        return Inventory.forEach(message.payload, size: message.size) { entry in
-            InvEntryRow.write(context, message, entry, into: &day[.invEntry])
-            if type != .notfound, entry.kind.isBlock {
-                announce(context, message, entry.hash, .init(entries: entries), day)
-            }
-        }.status
+    /// `feefilter`: below what the peer, or our own mempool, wants nothing.
+    private func feeFilter(
+        _ rate: Int64, _ context: EventContext, _ message: borrowing Message, _ session: PeerSession,
+        _ state: StreamState
+    ) {
+        guard !message.inbound else {
+            session.handshake.feeFilter = rate
+            return
+        }
+        let run = state.run(context.run)
+        run.feeFloor = rate
+        run.feeFloorAt = context.micros
+        run.isDirty = true
     }
 }
 
@@ -131,10 +159,11 @@ extension Message {
 
 extension Int64 {
     /// Microseconds, cut to the minute.
-    var flooredToMinute: Int64 {
-        let minute: Int64 = 60_000_000
-        return self - (self % minute + minute) % minute
-    }
+    var flooredToMinute: Int64 { floored(to: 60_000_000) }
+    /// Microseconds, cut to the hour.
+    var flooredToHour: Int64 { floored(to: 3_600_000_000) }
+
+    private func floored(to unit: Int64) -> Int64 { self - (self % unit + unit) % unit }
 }
 
 extension Rollups.Traffic {

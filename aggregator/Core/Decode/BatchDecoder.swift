@@ -121,15 +121,20 @@ final class BatchDecoder {
         case .apsCreateTx:
             try CoinSelectionRow.created(
                 context, avoidPartialSpends: true, batch, &body, into: &day[.coinSelection])
-        case .mempoolAdded: try MempoolAddedRow.write(context, &body, into: &day[.mempoolAdded])
+        case .mempoolAdded:
+            let entry = try MempoolAddedRow.write(context, &body, into: &day[.mempoolAdded])
+            enteredMempool(context, entry.txid, vsize: entry.vsize, fee: entry.fee)
         case .mempoolRemoved:
-            let forBlock = try MempoolRemovedRow.write(context, batch, &body, into: &day[.mempoolRemoved])
-            if forBlock { removedForBlock(context, state) }
+            let removed = try MempoolRemovedRow.write(context, batch, &body, into: &day[.mempoolRemoved])
+            let reason = batch.string(removed.reason)
+            leftMempool(context, removed.txid, reason: strings.text(removed.reason, reason))
+            if reason.isText("block") { removedForBlock(context, state) }
         case .mempoolReplaced:
             try MempoolReplacedRow.write(
                 context, isTxidKnown: !flags.contains(.optionalAbsent), &body, into: &day[.mempoolReplaced])
         case .mempoolRejected:
-            try MempoolRejectedRow.write(context, batch, &body, into: &day[.mempoolRejected])
+            let reason = try MempoolRejectedRow.write(context, batch, &body, into: &day[.mempoolRejected])
+            rejected(context, reason: strings.text(reason, batch.string(reason)))
         case .addrmanAttemptAdd: try AddrmanAddRow.write(context, batch, &body, into: &day[.addrmanAdd])
         case .addrmanMoveToGood: try AddrmanGoodRow.write(context, batch, &body, into: &day[.addrmanGood])
         }
@@ -142,4 +147,7 @@ struct DecodeSettings: Sendable {
     var payloads = PayloadPolicy.study
     /// Entries beyond the token bucket that open announcements, per node and day.
     var addressBudget: Int64 = 100_000
+    /// Of the transactions that inventories name, those whose hash begins with a multiple of this are kept as
+    /// rows: the same ones on every node.
+    var inventorySample: UInt32 = 1
 }

@@ -5,7 +5,7 @@ enum EventTable: Int, CaseIterable {
     case p2pMessage, connectionEvent, addrEntry, invEntry, blockAnnouncement, blockConnected
     case mempoolAdded, mempoolRemoved, mempoolReplaced, mempoolRejected
     case utxocacheFlush, utxocacheChange, coinSelection, addrmanAdd, addrmanGood
-    case tracepointCount, pingEvent
+    case tracepointCount, pingEvent, txSeen
 
     /// Its name in schema `peerscope`.
     var name: String {
@@ -27,6 +27,7 @@ enum EventTable: Int, CaseIterable {
         case .addrmanGood: "addrman_good"
         case .tracepointCount: "tracepoint_count"
         case .pingEvent: "ping_event"
+        case .txSeen: "tx_seen"
         }
     }
 
@@ -50,6 +51,7 @@ enum EventTable: Int, CaseIterable {
         case .addrmanGood: AddrmanGoodRow.columns
         case .tracepointCount: TracepointCountRow.columns
         case .pingEvent: PingEventRow.columns
+        case .txSeen: TxSeenRow.columns
         }
     }
 

@@ -38,20 +38,36 @@ final class PeerSession {
     var bytesIn: Int64 = 0
     var bytesOut: Int64 = 0
     var lastAt: Int64?
+    var handshake = Handshake()
+    /// Entries of inv and getdata that name transactions, and tx messages.
+    var invIn: Int64 = 0
+    var invOut: Int64 = 0
+    var getdataIn: Int64 = 0
+    var getdataOut: Int64 = 0
+    var txIn: Int64 = 0
+    var txOut: Int64 = 0
+    /// Our ping that has no answer yet.
+    var pingNonce: Int64?
+    var pingSentAt: Int64?
+    var minRoundTrip: Int64?
     /// Whether the row in the database differs.
     var isDirty = true
     /// What ``addr`` reads as, unless it is a name.
     private(set) lazy var address = addr.flatMap { PeerAddress($0).address }
+    private lazy var netgroup = address?.netgroup
+    private lazy var group24 = address?.group24
 
     init(_ key: SessionKey) { self.key = key }
 
     /// The columns in the order of ``init(row:)`` and ``write(node:into:)``; times as PostgreSQL gives them.
-    static let columns = [
-        "node_id", "run_id", "peer_id", "addr", "network", "conn_type", "inbound", "opened_at",
-        "handshaked_at", "closed_at", "evicted", "misbehaviour", "user_agent", "services",
-        "protocol_version", "getaddr_outstanding", "addr_messages_in", "addr_tokens", "addr_tokens_at",
-        "msgs_in", "msgs_out", "bytes_in", "bytes_out", "last_ts",
-    ]
+    static let columns =
+        [
+            "node_id", "run_id", "peer_id", "addr", "network", "conn_type", "inbound", "opened_at",
+            "handshaked_at", "closed_at", "evicted", "misbehaviour", "user_agent", "services",
+            "protocol_version", "getaddr_outstanding", "addr_messages_in", "addr_tokens", "addr_tokens_at",
+            "msgs_in", "msgs_out", "bytes_in", "bytes_out", "last_ts", "inv_in", "inv_out", "getdata_in",
+            "getdata_out", "tx_in", "tx_out", "ping_nonce", "ping_sent_at", "min_rtt_us",
+        ] + Handshake.columns + ["netgroup", "group24"]
 
     /// What to select so that ``init(row:)`` can read it.
     static let selection = columns.dropFirst().map { column in
@@ -83,6 +99,16 @@ final class PeerSession {
         bytesIn = row.int64() ?? 0
         bytesOut = row.int64() ?? 0
         lastAt = row.int64()
+        invIn = row.int64() ?? 0
+        invOut = row.int64() ?? 0
+        getdataIn = row.int64() ?? 0
+        getdataOut = row.int64() ?? 0
+        txIn = row.int64() ?? 0
+        txOut = row.int64() ?? 0
+        pingNonce = row.int64()
+        pingSentAt = row.int64()
+        minRoundTrip = row.int64()
+        handshake = Handshake(&row)
         isDirty = false
     }
 
@@ -113,5 +139,18 @@ final class PeerSession {
         rows.int64(bytesIn)
         rows.int64(bytesOut)
         rows.timestamp(unixMicroseconds: lastAt)
+        rows.int64(invIn)
+        rows.int64(invOut)
+        rows.int64(getdataIn)
+        rows.int64(getdataOut)
+        rows.int64(txIn)
+        rows.int64(txOut)
+        rows.int64(pingNonce)
+        rows.timestamp(unixMicroseconds: pingSentAt)
+        rows.int64(minRoundTrip)
+        handshake.write(into: &rows)
+        // Of the address, so they need not be read back.
+        rows.verbatim(netgroup)
+        rows.verbatim(group24)
     }
 }

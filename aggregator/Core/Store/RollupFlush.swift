@@ -8,6 +8,7 @@ struct RollupFlush {
     /// Makes the temporary tables of a new connection.
     static func prepare(_ connection: Connection) throws {
         for table in StagingTable.allCases { try connection.execute(table.creation) }
+        for table in KeyedDay.allCases { try connection.execute(table.creation) }
     }
 
     /// Stages and merges everything, in an order that is the same in every writer.
@@ -26,13 +27,29 @@ struct RollupFlush {
             try connection.copyBuffer(StagingTable.validationWindow.copyStatement, windows)
         }
         for table in StagingTable.allCases {
-            let rows = table == .addrRelayed ? rollups.relayed : staged[table] ?? CopyBuffer()
+            let rows = Self.written(table, rollups) ?? staged[table] ?? CopyBuffer()
             if !rows.isEmpty { try connection.copyBuffer(table.copyStatement, rows) }
             guard !rows.isEmpty || table == .validationWindow && !windows.isEmpty else { continue }
             try connection.execute(table.merge)
         }
         if !rollups.touched.isEmpty || !rollups.headers.isEmpty {
             try connection.execute(StagingTable.headerHeights)
+        }
+        for table in KeyedDay.allCases {
+            let rows = table == .addrDay ? rollups.addressDays : rollups.sightedTransactions
+            guard !rows.isEmpty else { continue }
+            try connection.copyBuffer(table.copyStatement, rows)
+            for day in rollups.keyedDays.sorted() { try connection.execute(table.merge(day)) }
+        }
+    }
+
+    /// Rows that the decoder wrote as it went.
+    private static func written(_ table: StagingTable, _ rollups: Rollups) -> CopyBuffer? {
+        switch table {
+        case .addrRelayed: rollups.relayed
+        case .mempoolChange: rollups.mempoolChanges
+        case .compactMissingTx: rollups.compactMissing
+        default: nil
         }
     }
 
@@ -67,8 +84,7 @@ struct RollupFlush {
                 guard let budget = state.budgets[day] else { continue }
                 stage(.addrBudget) { rows in
                     rows.int32(state.key.node)
-                    // A date travels as days since 2000-01-01.
-                    rows.int32(day.number - 10_957)
+                    rows.date(day)
                     rows.int64(budget.opened)
                     rows.int64(budget.refused)
                 }
@@ -93,6 +109,46 @@ struct RollupFlush {
                 rows.int64(traffic.messages)
                 rows.int64(traffic.bytes)
                 rows.int64(traffic.truncated)
+            }
+        }
+        for (key, traffic) in rollups.sessionTraffic {
+            stage(.sessionTraffic) { rows in
+                rows.int32(key.node)
+                rows.int64(key.session.run)
+                rows.int64(key.session.peer)
+                rows.bool(key.inbound)
+                rows.verbatim(key.type)
+                rows.int64(traffic.messages)
+                rows.int64(traffic.bytes)
+            }
+        }
+        for (key, minute) in rollups.addressMinutes {
+            stage(.addrSessionMinute) { rows in
+                rows.int32(key.node)
+                rows.timestamp(unixMicroseconds: key.minute)
+                rows.int64(key.session.run)
+                rows.int64(key.session.peer)
+                rows.int32(minute.messages)
+                rows.int32(minute.exactlyTen)
+                rows.int64(minute.entries)
+                rows.int64(minute.future)
+                rows.int64(minute.passed)
+                rows.int64(minute.limited)
+            }
+        }
+        for (key, count) in rollups.rejects {
+            stage(.mempoolRejectHour) { rows in
+                rows.int32(key.node)
+                rows.timestamp(unixMicroseconds: key.hour)
+                rows.verbatim(key.reason)
+                rows.int64(count)
+            }
+        }
+        for dirty in rollups.dirty {
+            stage(.dirtyDay) { rows in
+                rows.int32(dirty.node)
+                rows.date(dirty.day)
+                rows.int64(1)
             }
         }
         for (key, announcement) in rollups.announcements {
@@ -121,10 +177,14 @@ struct RollupFlush {
         for (hash, header) in rollups.headers {
             stage(.blockHeader) { rows in
                 rows.bytea(hash.bytes)
-                rows.bytea(header.previous.bytes)
-                rows.timestamp(unixMicroseconds: microseconds(ofSeconds: UInt64(header.time)))
+                rows.bytea(header.header.previous.bytes)
+                rows.timestamp(unixMicroseconds: microseconds(ofSeconds: UInt64(header.header.time)))
                 rows.int32(header.node)
                 rows.timestamp(unixMicroseconds: header.firstSeen)
+                rows.verbatim(header.poolTag)
+                rows.int32(header.header.version)
+                rows.int64(Int64(header.header.bits))
+                rows.int32(header.transactions)
             }
         }
         for block in rollups.touched {
@@ -146,4 +206,9 @@ struct RollupFlush {
         rows.verbatim(key.address.text)
         rows.int32(Int32(key.address.port))
     }
+}
+
+extension CopyBuffer {
+    /// `date`: days since 2000-01-01.
+    fileprivate mutating func date(_ day: UTCDay) { int32(day.number - 10_957) }
 }

@@ -41,11 +41,41 @@ final class Rollups {
         /// Messages whose decoding ended at the captured bytes.
         var truncated: Int64 = 0
     }
-    struct SeenHeader {
-        let previous: Hash256
-        let time: UInt32
+    struct SessionTypeKey: Hashable {
         let node: Int32
-        let firstSeen: Int64
+        let session: SessionKey
+        let inbound: Bool
+        let type: String
+    }
+    struct SessionMinuteKey: Hashable {
+        let node: Int32
+        let minute: Int64
+        let session: SessionKey
+    }
+    /// Addresses that a session sent in a minute.
+    struct AddressMinute {
+        var messages: Int32 = 0
+        var exactlyTen: Int32 = 0
+        var entries: Int64 = 0
+        var future: Int64 = 0
+        var passed: Int64 = 0
+        var limited: Int64 = 0
+    }
+    struct RejectKey: Hashable {
+        let node: Int32
+        let hour: Int64
+        let reason: String
+    }
+    struct SeenHeader {
+        let header: BlockHeader
+        var node: Int32
+        var firstSeen: Int64
+        var poolTag: String?
+        var transactions: Int32?
+    }
+    struct DirtyDay: Hashable {
+        let node: Int32
+        let day: UTCDay
     }
     struct TouchedBlock: Hashable {
         let node: Int32
@@ -62,6 +92,16 @@ final class Rollups {
     var traffic: [MinuteKey: Traffic] = [:]
     var headers: [Hash256: SeenHeader] = [:]
     var touched: Set<TouchedBlock> = []
+    var sessionTraffic: [SessionTypeKey: Traffic] = [:]
+    var addressMinutes: [SessionMinuteKey: AddressMinute] = [:]
+    var rejects: [RejectKey: Int64] = [:]
+    var dirty: Set<DirtyDay> = []
+    /// Days into whose leaves keyed rows go.
+    var keyedDays: Set<UTCDay> = []
+    var addressDays = CopyBuffer()
+    var sightedTransactions = CopyBuffer()
+    var mempoolChanges = CopyBuffer()
+    var compactMissing = CopyBuffer()
     var relayed = CopyBuffer()
     var windows = CopyBuffer()
     var clockSamples = CopyBuffer()
@@ -73,6 +113,15 @@ final class Rollups {
         traffic.removeAll(keepingCapacity: true)
         headers.removeAll(keepingCapacity: true)
         touched.removeAll(keepingCapacity: true)
+        sessionTraffic.removeAll(keepingCapacity: true)
+        addressMinutes.removeAll(keepingCapacity: true)
+        rejects.removeAll(keepingCapacity: true)
+        dirty.removeAll(keepingCapacity: true)
+        keyedDays.removeAll(keepingCapacity: true)
+        addressDays.removeAll()
+        sightedTransactions.removeAll()
+        mempoolChanges.removeAll()
+        compactMissing.removeAll()
         relayed.removeAll()
         windows.removeAll()
         clockSamples.removeAll()

@@ -1,3 +1,4 @@
+internal import BitcoinP2P
 internal import PostgreSQL
 
 /// A thread of a process.
@@ -11,11 +12,19 @@ struct ValidationWindow {
     let connectedAt: Int64
     let clk: Int32
     let startedAt: Int64
+    /// The block; nil in rows of before it was kept.
+    let hash: Hash256?
     var lastRemovalAt: Int64?
+    /// Transactions that left the mempool because the block has them.
+    var removed: Int32 = 0
     var isDirty = true
 
+    static let columns = [
+        "node_id", "run_id", "tid", "connected_ts", "clk", "start_ts", "last_removal_ts", "hash", "removed",
+    ]
+
     func write(node: Int32, _ thread: ThreadKey, into rows: inout CopyBuffer) {
-        rows.beginRow(columns: 7)
+        rows.beginRow(columns: Int16(Self.columns.count))
         rows.int32(node)
         rows.int64(thread.run)
         rows.int32(thread.tid)
@@ -23,6 +32,8 @@ struct ValidationWindow {
         rows.int32(clk)
         rows.timestamp(unixMicroseconds: startedAt)
         rows.timestamp(unixMicroseconds: lastRemovalAt)
+        if let hash { rows.bytea(hash.bytes) } else { rows.null() }
+        rows.int32(removed)
     }
 }
 
@@ -39,6 +50,9 @@ final class RunState {
     var exitedAt: Int64?
     var userAgent: String?
     var clock = NodeClock()
+    /// What its last outbound feefilter said, in satoshi per 1000 virtual bytes, and when.
+    var feeFloor: Int64?
+    var feeFloorAt: Int64?
     /// The largest peer number that has a row: whoever is above it is certainly new.
     var largestPeer: Int64
     var isDirty = true
@@ -51,6 +65,7 @@ final class RunState {
     static let columns = [
         "node_id", "run_id", "stream_id", "boot_id", "pid", "start_ticks", "started_at", "exe", "dev",
         "inode", "exited_at", "user_agent", "node_clock_lo_s", "node_clock_hi_s",
+        "fee_floor", "fee_floor_at",
     ]
 
     func write(_ stream: StreamKey, into rows: inout CopyBuffer) {
@@ -69,5 +84,7 @@ final class RunState {
         rows.verbatim(userAgent)
         rows.double(clock.low)
         rows.double(clock.high)
+        rows.int64(feeFloor)
+        rows.timestamp(unixMicroseconds: feeFloorAt)
     }
 }

@@ -1,3 +1,4 @@
+internal import BitcoinP2P
 internal import CollectorProtocol
 internal import PostgreSQL
 internal import Tracepoints
@@ -37,7 +38,8 @@ struct StreamLoader {
         let found = try connection.query(
             """
             SELECT boot_id, pid, start_ticks, peerscope.unix_us(started_at), exe, dev, inode,
-                   peerscope.unix_us(exited_at), user_agent, node_clock_lo_s, node_clock_hi_s
+                   peerscope.unix_us(exited_at), user_agent, node_clock_lo_s, node_clock_hi_s,
+                   fee_floor, peerscope.unix_us(fee_floor_at)
               FROM peerscope.process_run WHERE node_id = $1 AND run_id = $2
             """, [node, "\(run)"])
         if let values = found.rows.first {
@@ -53,6 +55,8 @@ struct StreamLoader {
             loaded.userAgent = row.text()
             loaded.clock.low = row.double()
             loaded.clock.high = row.double()
+            loaded.feeFloor = row.int64()
+            loaded.feeFloorAt = row.int64()
             loaded.isDirty = false
         }
         state.runs[run] = loaded
@@ -84,7 +88,7 @@ struct StreamLoader {
         let found = try connection.query(
             """
             SELECT DISTINCT ON (tid) tid, peerscope.unix_us(connected_ts), clk, peerscope.unix_us(start_ts),
-                   peerscope.unix_us(last_removal_ts)
+                   peerscope.unix_us(last_removal_ts), peerscope.hex(hash), removed
               FROM peerscope.validation_window WHERE node_id = $1 AND run_id = $2
              ORDER BY tid, connected_ts DESC
             """, ["\(state.key.node)", "\(run)"])
@@ -93,9 +97,11 @@ struct StreamLoader {
             guard let tid = row.int32(), let connected = row.int64(), let clk = row.int32(),
                 let started = row.int64()
             else { continue }
+            let lastRemoval = row.int64()
+            let hash = row.text().flatMap { Hash256(shown: $0) }
             state.windows[ThreadKey(run: run, tid: tid)] = ValidationWindow(
-                connectedAt: connected, clk: clk, startedAt: started, lastRemovalAt: row.int64(),
-                isDirty: false)
+                connectedAt: connected, clk: clk, startedAt: started, hash: hash,
+                lastRemovalAt: lastRemoval, removed: row.int32() ?? 0, isDirty: false)
         }
     }
 

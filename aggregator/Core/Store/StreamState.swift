@@ -18,6 +18,8 @@ final class StreamState {
     var counts: [CountsKey: TracepointCounts] = [:]
     /// The node's clock.
     var clock = ClockTrack()
+    /// Transactions the node has been told of lately.
+    var recentTransactions = RecentHashes()
     /// Entries beyond the token bucket, by day.
     var budgets: [UTCDay: AddressBudget] = [:]
 

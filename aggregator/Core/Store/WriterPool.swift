@@ -15,7 +15,11 @@ final class WriterPool: Sendable {
         let connection = try Connection(settings.conninfo)
         let reference = try ClockReference.load(
             try HostClock.bootID(), offset: HostClock.realMinusMono, connection)
-        let decode = DecodeSettings(payloads: settings.payloads, addressBudget: settings.addressBudget)
+        let sample = try connection.execute(
+            "SELECT sample FROM peerscope.retention WHERE table_name = 'inv_entry'")
+        let decode = DecodeSettings(
+            payloads: settings.payloads, addressBudget: settings.addressBudget,
+            inventorySample: sample.scalar.flatMap { UInt32($0) } ?? 1)
         var writer = WriterSettings(
             conninfo: settings.conninfo, decode: decode, quarantine: quarantine, reference: reference)
         writer.acceptsAnyAge = acceptsAnyAge

@@ -22,10 +22,11 @@ final class WriterTransaction {
         horizon = AcceptedTimes(anyAge: settings.acceptsAnyAge)
     }
 
-    /// Rolls back and forgets what was remembered of the streams.
+    /// Rolls back and forgets what was remembered of the streams, and of partitions, which retention may have dropped.
     func forget() {
         try? connection.rollback()
         states.removeAll()
+        days.removeAll()
     }
 
     /// Stores as much of `batches` as can be, and gives back what has to be tried again.
@@ -116,7 +117,11 @@ final class WriterTransaction {
     ) throws {
         decoder.removeAll()
         for plan in plans {
-            try loader.load(plan.needs, into: plan.state)
+            let needs = plan.needs
+            try loader.load(needs, into: plan.state)
+            for day in needs.days {
+                decoder.rollups.dirty.insert(.init(node: plan.state.key.node, day: day))
+            }
             for step in plan.steps {
                 switch step.survey {
                 case .success(let survey):

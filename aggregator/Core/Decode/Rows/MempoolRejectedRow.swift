@@ -6,14 +6,16 @@ internal import PostgreSQL
 enum MempoolRejectedRow {
     static let columns = ["txid", "reason"]
 
+    /// Writes the row and gives the reason as a place in the batch's string table.
     static func write(
         _ context: EventContext, _ batch: borrowing BatchReader, _ body: inout ByteReader,
         into rows: inout CopyBuffer
-    ) throws(ByteCodecError) {
+    ) throws(ByteCodecError) -> Int {
         let txid = try body.bytes(32)
-        let reason = batch.string(try body.index())
+        let reason = try body.index()
         rows.beginEvent(context, own: columns.count)
         rows.bytea(txid)
-        rows.text(reason)
+        rows.text(batch.string(reason))
+        return reason
     }
 }

@@ -1,3 +1,4 @@
+internal import BitcoinP2P
 internal import ByteCodec
 internal import CollectorProtocol
 internal import PostgreSQL
@@ -6,22 +7,22 @@ internal import PostgreSQL
 enum MempoolRemovedRow {
     static let columns = ["txid", "reason", "vsize", "fee", "entry_time"]
 
-    /// Writes the row and says whether a block took the transaction.
+    /// Writes the row and gives the transaction, and why it left as a place in the batch's string table.
     static func write(
         _ context: EventContext, _ batch: borrowing BatchReader, _ body: inout ByteReader,
         into rows: inout CopyBuffer
-    ) throws(ByteCodecError) -> Bool {
-        let txid = try body.bytes(32)
-        let reason = batch.string(try body.index())
+    ) throws(ByteCodecError) -> (txid: Hash256, reason: Int) {
+        let txid = try Hash256(reading: &body)
+        let reason = try body.index()
         let vsize = Int32(clamping: try body.zigzag())
         let fee = try body.zigzag()
         let entry = try body.varint()
         rows.beginEvent(context, own: columns.count)
-        rows.bytea(txid)
-        rows.text(reason)
+        rows.bytea(txid.bytes)
+        rows.text(batch.string(reason))
         rows.int32(vsize)
         rows.int64(fee)
         rows.timestamp(unixMicroseconds: microseconds(ofSeconds: entry))
-        return reason.isText("block")
+        return (txid, reason)
     }
 }

@@ -1,0 +1,43 @@
+import Foundation
+import PostgreSQL
+import Testing
+
+/// Purpose-built situations with known answers: `Tests/Scenarios/*.sql`, each in a fresh database.
+extension DatabaseTests {
+    @Suite("Scenarios")
+    struct ScenarioTests {
+        private static let folder = URL(filePath: #filePath).resolvingSymlinksInPath()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
+
+        /// The scenarios' names.
+        static let names: [String] =
+            ((try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? [])
+            .filter { $0.hasSuffix(".sql") }.sorted()
+
+        @Test("what the views say of it is what is known", arguments: names)
+        func holds(_ name: String) throws {
+            let conninfo = try freshDatabase()
+            try Migrator(schema: SchemaTests.directory).migrate(Connection(conninfo))
+            let (status, text) = try Self.psql(
+                conninfo, [Self.folder.path() + "lib/expect.sql", Self.folder.path() + name])
+            #expect(status == 0, "\(name): \(text)")
+            // A scenario that expects nothing proves nothing.
+            #expect(text.contains("as expected: "), "\(name) has no expectation")
+        }
+
+        private static func psql(_ conninfo: String, _ files: [String]) throws -> (Int32, String) {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments =
+                ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo]
+                + files.flatMap { ["-f", $0] }
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = pipe
+            try process.run()
+            let output = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+        }
+    }
+}
