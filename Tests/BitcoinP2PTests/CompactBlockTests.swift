@@ -11,14 +11,6 @@ import Testing
         return message
     }
 
-    private func compactSize(_ value: Int) -> [UInt8] {
-        value < 0xfd
-            ? [UInt8(value)]
-            : value <= 0xffff
-                ? [0xfd, UInt8(value & 0xff), UInt8(value >> 8)]
-                : [0xfe] + (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-    }
-
     @Test func `header, salt, counts and the coinbase's height are read`() throws {
         let message = message(short: 3, prefilled: [0])
         let decoded = CompactBlock.decode(message.raw, size: message.count)

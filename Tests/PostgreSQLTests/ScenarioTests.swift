@@ -19,7 +19,7 @@ extension DatabaseTests {
             let conninfo = try freshDatabase()
             try Migrator(schema: SchemaTests.directory).migrate(Connection(conninfo))
             let (status, text) = try Self.psql(
-                conninfo, [Self.folder.path() + "lib/expect.sql", Self.folder.path() + name])
+                conninfo, ["lib/expect.sql", name].map { Self.folder.appending(path: $0).path() })
             #expect(status == 0, "\(name): \(text)")
             // A scenario that expects nothing proves nothing.
             #expect(text.contains("as expected: "), "\(name) has no expectation")
