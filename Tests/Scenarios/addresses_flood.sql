@@ -33,9 +33,10 @@ SELECT scenario.receive('a', 2, scenario.at('10:00:00') + i * interval '30 s', '
                         scenario.addrs('203.0.' || i, 1, CASE WHEN i % 10 = 0 THEN 10 ELSE 1 + i % 4 END))
   FROM generate_series(0, 239) i;
 SELECT scenario.receive('a', 4, scenario.at('08:00:10'), 'getaddr_response', scenario.addrs('100.64.1', 1, 1000));
--- Four messages of ten in one minute are not yet a flood.
+-- Four messages of ten in one minute are not yet a flood, and another one hours later does not make them one.
 SELECT scenario.receive('a', 4, scenario.at('09:00:10') + i * interval '10 s', 'gossip', scenario.addrs('100.65.' || i, 1, 10))
   FROM generate_series(0, 3) i;
+SELECT scenario.receive('a', 4, scenario.at('11:00:00'), 'gossip', scenario.addrs('100.66.1', 1, 10));
 
 -- Ten messages a minute from 23:59:30 to 0:00:30 by a's clock; all with first byte 77, and 5 minutes old.
 SELECT scenario.receive('a', 3, scenario.at('23:59:32') + i * interval '6 s', 'gossip', scenario.addrs('77.7.' || i, 1, 10),
@@ -72,12 +73,12 @@ SELECT scenario.expect('a flood over midnight is a row on either day, one with a
 -- Peer 2: of twenty messages two have ten entries; of the others four have 1, five 2, four 3 and five 4: 20 + 46 = 66,
 -- and twelve times that in 240.
 SELECT scenario.expect('the rate limit adds up what each session sent, and what found no token',
-  $$ SELECT session, entries, tokens, est_limited FROM peerscope.addr_rate_limit ORDER BY session $$,
+  $$ SELECT session, entries, tokens, est_limited FROM peerscope.addr_rate_limit WHERE session LIKE 'a/%' ORDER BY session $$,
   $$
   a/100/1|1200|1|1199
   a/100/2|792|1|0
   a/100/3|160|1|160
-  a/100/4|1040|1|0
+  a/100/4|1050|1|0
   $$);
 SELECT scenario.expect('sessions of a day are found by when they were opened',
   $$ SELECT session, opened_at FROM peerscope.addr_rate_limit

@@ -138,19 +138,21 @@ COMMENT ON COLUMN peerscope.addr_known.handshaked_day IS 'First day on which a n
 -- 3. What sessions pour over us.
 
 CREATE TABLE peerscope.addr_session_day (
-    node_id  int NOT NULL,
-    run_id   bigint NOT NULL,
-    peer_id  bigint NOT NULL,
-    day      date NOT NULL,
-    messages bigint NOT NULL,
-    exact10  bigint NOT NULL,
-    entries  bigint NOT NULL,
-    future   bigint NOT NULL,
-    passed   bigint NOT NULL,
-    limited  bigint NOT NULL,
+    node_id   int NOT NULL,
+    run_id    bigint NOT NULL,
+    peer_id   bigint NOT NULL,
+    day       date NOT NULL,
+    messages  bigint NOT NULL,
+    exact10   bigint NOT NULL,
+    entries   bigint NOT NULL,
+    future    bigint NOT NULL,
+    passed    bigint NOT NULL,
+    limited   bigint NOT NULL,
+    opened_at timestamptz,
     PRIMARY KEY (node_id, run_id, peer_id, day)
 );
 CREATE INDEX addr_session_day_day ON peerscope.addr_session_day (day);
+CREATE INDEX addr_session_day_opened ON peerscope.addr_session_day (opened_at);
 COMMENT ON TABLE peerscope.addr_session_day IS
     'addr_session_minute by day.';
 COMMENT ON COLUMN peerscope.addr_session_day.node_id IS 'The node.';
@@ -163,6 +165,7 @@ COMMENT ON COLUMN peerscope.addr_session_day.entries IS 'Entries in them.';
 COMMENT ON COLUMN peerscope.addr_session_day.future IS 'Entries whose nTime is ahead of the node''s own clock.';
 COMMENT ON COLUMN peerscope.addr_session_day.passed IS 'Entries for which Core''s token bucket had a token.';
 COMMENT ON COLUMN peerscope.addr_session_day.limited IS 'Entries for which it had none.';
+COMMENT ON COLUMN peerscope.addr_session_day.opened_at IS 'When the session was opened, on the node''s clock.';
 
 CREATE TABLE peerscope.addr_flood (
     node_id        int NOT NULL,

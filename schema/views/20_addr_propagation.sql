@@ -57,16 +57,18 @@ BEGIN
 
     -- Addresses: their first gossip on the day, the last before it, and what is stored of them.
     CREATE TEMP TABLE gossip_key ON COMMIT DROP AS
+    WITH heard AS (
+        SELECT network, addr, port, min(t_ns) FILTER (WHERE t_ns >= start_ns) AS first_ns,
+               max(last_ns) FILTER (WHERE t_ns < start_ns) AS before_ns
+          FROM gossip_heard GROUP BY network, addr, port
+    )
     SELECT k.network, k.addr, k.port, k.first_ns,
            k.first_ns IS NOT NULL AND (k.before_ns IS NULL OR k.first_ns > k.before_ns + silence_ns) AS begins,
-           s.before_day, coalesce(s.began, false) AS began, s.until_day
-      FROM (SELECT network, addr, port, min(t_ns) FILTER (WHERE t_ns >= start_ns) AS first_ns,
-                   max(last_ns) FILTER (WHERE t_ns < start_ns) AS before_ns
-              FROM gossip_heard GROUP BY network, addr, port) k
-      LEFT JOIN (SELECT e.network, e.addr, e.port, max(e.day) FILTER (WHERE e.day < of_day) AS before_day,
-                        bool_or(e.day = of_day) AS began, max(e.until_day) AS until_day
-                   FROM addr_episode e WHERE e.day <= of_day
-                  GROUP BY e.network, e.addr, e.port) s USING (network, addr, port);
+           max(e.day) FILTER (WHERE e.day < of_day) AS before_day,
+           coalesce(bool_or(e.day = of_day), false) AS began, max(e.until_day) AS until_day
+      FROM heard k
+      LEFT JOIN addr_episode e ON e.addr = k.addr AND e.port = k.port AND e.network = k.network AND e.day <= of_day
+     GROUP BY k.network, k.addr, k.port, k.first_ns, k.before_ns;
     ANALYZE gossip_key;
     -- The silence may have been broken by copies of an announcement from long before, if that was dated far ahead.
     UPDATE gossip_key k SET begins = false
@@ -236,6 +238,8 @@ BEGIN
                                   AND r.day = p.day AND r.node_id = p.node_id)
                AND EXISTS (SELECT FROM addr_episode e
                             WHERE e.addr = p.addr AND e.port = p.port AND e.network = p.network AND e.day = p.day)
+             -- Rows of one time together: that is how they are asked for.
+             ORDER BY p.t_ns
             RETURNING network, addr, port, day
         )
         INSERT INTO gossip_touched SELECT network, addr, port, day FROM added;

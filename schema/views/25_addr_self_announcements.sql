@@ -28,7 +28,8 @@ BEGIN
      WHERE NOT EXISTS (
         SELECT FROM addr_self s
          WHERE (s.node_id, s.run_id, s.peer_id, s.network, s.addr, s.port, s.announced_at)
-             = (o.node_id, o.run_id, o.peer_id, o.network, o.addr, o.port, o.announced_at));
+             = (o.node_id, o.run_id, o.peer_id, o.network, o.addr, o.port, o.announced_at))
+     ORDER BY o.at;
     -- The time since the one before, and that of the one after: they may be days away.
     WITH touched AS (
         SELECT DISTINCT node_id, run_id, peer_id, network, addr, port FROM own_address

@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_addresses_fanout(of_day date) RETURN
 DECLARE
     day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to CONSTANT timestamptz := day_at + interval '1 day';
+    margin CONSTANT interval := clock_margin();
 BEGIN
     DROP TABLE IF EXISTS pg_temp.forwarded;
     CREATE TEMP TABLE forwarded ON COMMIT DROP AS
@@ -22,25 +23,30 @@ BEGIN
          GROUP BY a.node_id, a.network, a.addr, a.port, a.announced_at
     ),
     sent AS (
-        -- What goes to one peer counts once.
         SELECT e.node_id, e.network, e.addr, e.port, e.announced_at, e.run_id, e.peer_id,
                unix_us(e.ts) + coalesce(c.corr_ns, 0) / 1000 AS t_us
           FROM addr_entry e
           LEFT JOIN clock_segment c ON c.node_id = e.node_id AND c.clk = e.clk
          WHERE NOT e.inbound AND e.ts >= day_at AND e.ts < day_to + interval '10 minutes'
+    ),
+    -- What goes to one peer counts once.
+    told AS (
+        SELECT r.node_id, r.network, r.addr, r.port, r.announced_at, r.t_us, min(s.t_us) AS sent_us
+          FROM received r
+          JOIN sent s USING (node_id, network, addr, port, announced_at)
+         WHERE s.t_us BETWEEN r.t_us AND r.t_us + 600000000
+         GROUP BY r.node_id, r.network, r.addr, r.port, r.announced_at, r.t_us, s.run_id, s.peer_id
     )
-    SELECT r.node_id, r.network, r.addr, r.port, r.announced_at, at_us(r.t_us) AS at,
-           count(DISTINCT (s.run_id, s.peer_id))::int AS fanout,
-           (min(s.t_us) - r.t_us) / 1e6::float8 AS forward_delay_s
-      FROM received r
-      JOIN sent s USING (node_id, network, addr, port, announced_at)
-     WHERE s.t_us BETWEEN r.t_us AND r.t_us + 600000000
-     GROUP BY r.node_id, r.network, r.addr, r.port, r.announced_at, r.t_us;
+    SELECT node_id, network, addr, port, announced_at, at_us(t_us) AS at, count(*)::int AS fanout,
+           (min(sent_us) - t_us) / 1e6::float8 AS forward_delay_s
+      FROM told
+     GROUP BY node_id, network, addr, port, announced_at, t_us;
     ANALYZE forwarded;
     UPDATE addr_fanout f SET at = o.at, fanout = o.fanout, forward_delay_s = o.forward_delay_s
       FROM forwarded o
      WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
          = (o.node_id, o.network, o.addr, o.port, o.announced_at)
+       AND f.at >= day_at - margin AND f.at < day_to + margin
        AND (f.at, f.fanout, f.forward_delay_s) IS DISTINCT FROM (o.at, o.fanout, o.forward_delay_s);
     INSERT INTO addr_fanout (node_id, network, addr, port, announced_at, at, fanout, forward_delay_s)
     SELECT node_id, network, addr, port, announced_at, at, fanout, forward_delay_s
@@ -48,7 +54,9 @@ BEGIN
      WHERE NOT EXISTS (
         SELECT FROM addr_fanout f
          WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
-             = (o.node_id, o.network, o.addr, o.port, o.announced_at));
+             = (o.node_id, o.network, o.addr, o.port, o.announced_at)
+           AND f.at >= day_at - margin AND f.at < day_to + margin)
+     ORDER BY at;
 END
 $$;
 COMMENT ON FUNCTION peerscope.digest_addresses_fanout(date) IS

@@ -174,27 +174,30 @@ BEGIN
           JOIN coverage_span s ON s.node_id = p.node_id AND s.day = of_day AND s.tracepoint = 'net:inbound_message'
            AND NOT s.downloading
     ),
-    -- Another node that can hear of it from the peer for the next ten minutes, and does not tell it meanwhile.
-    heard AS (
-        SELECT DISTINCT t.node_id AS node_a, t.peer_network, t.peer_addr, t.peer_port, l.node_id AS node_b,
-               t.addr, t.port,
-               EXISTS (SELECT FROM exchange x
-                        WHERE x.peer_addr = t.peer_addr AND x.peer_port = t.peer_port
-                          AND x.peer_network = t.peer_network AND x.node_id = l.node_id AND x.inbound
-                          AND x.addr = t.addr AND x.port = t.port AND x.announced_at = t.announced_at
-                          AND x.t_ns + x.eps_ns >= t.t_ns - t.eps_ns AND x.t_ns <= t.t_ns + soon_ns) AS returned
+    -- Another node that can hear of it from the peer for the next ten minutes.
+    candidate AS (
+        SELECT DISTINCT t.node_id AS node_a, l.node_id AS node_b, t.peer_network, t.peer_addr, t.peer_port,
+               t.addr, t.port, t.announced_at, t.t_ns, t.eps_ns
           FROM told t
           JOIN listener l ON l.addr = t.peer_addr AND l.port = t.peer_port AND l.network = t.peer_network
            AND l.node_id <> t.node_id
            AND l.from_at <= at_us(t.t_ns / 1000) AND l.to_at >= at_us((t.t_ns + soon_ns) / 1000)
-         WHERE NOT EXISTS (SELECT FROM exchange x
-                            WHERE x.peer_addr = t.peer_addr AND x.peer_port = t.peer_port
-                              AND x.peer_network = t.peer_network AND x.node_id = l.node_id AND NOT x.inbound
-                              AND x.addr = t.addr AND x.port = t.port AND x.t_ns <= t.t_ns + soon_ns)
+    ),
+    heard AS (
+        SELECT c.node_a, c.node_b, c.peer_network, c.peer_addr, c.peer_port, c.addr, c.port,
+               coalesce(bool_or(x.inbound AND x.announced_at = c.announced_at
+                                AND x.t_ns + x.eps_ns >= c.t_ns - c.eps_ns), false) AS returned,
+               -- It told the peer as well, so that the peer would not tell it.
+               coalesce(bool_or(NOT x.inbound), false) AS told_too
+          FROM candidate c
+          LEFT JOIN exchange x ON x.peer_addr = c.peer_addr AND x.peer_port = c.peer_port
+           AND x.peer_network = c.peer_network AND x.node_id = c.node_b AND x.addr = c.addr AND x.port = c.port
+           AND x.t_ns <= c.t_ns + soon_ns
+         GROUP BY c.node_a, c.node_b, c.peer_network, c.peer_addr, c.peer_port, c.addr, c.port
     )
     SELECT node_a, peer_network AS network, peer_addr AS addr, peer_port AS port, node_b,
            count(*)::int AS sent, count(*) FILTER (WHERE returned)::int AS returned
-      FROM heard GROUP BY node_a, peer_network, peer_addr, peer_port, node_b;
+      FROM heard WHERE NOT told_too GROUP BY node_a, peer_network, peer_addr, peer_port, node_b;
     ANALYZE carried;
 
     DELETE FROM addr_degree d
