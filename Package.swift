@@ -15,6 +15,14 @@ let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let x509: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+]
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
@@ -33,8 +41,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -71,17 +82,22 @@ let package = Package(
             path: "agent/Plugin/CompileBPF"),
         .target(name: "PostgreSQL", dependencies: ["CLibpq", "CPlatform"], swiftSettings: strict),
         .target(name: "Telemetry", dependencies: [log], swiftSettings: strict),
+        .target(name: "Identity", dependencies: ["CollectorProtocol"] + x509, swiftSettings: strict),
 
         .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
+
+        // What tests put in the place of disks, clocks and networks.
+        .target(
+            name: "CollectorTesting", dependencies: ["ByteCodec", "Spool"] + nio, swiftSettings: strict),
 
         // The agent.
         .target(
             name: "AgentCore",
             dependencies: [
-                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Spool",
-                "Telemetry", "Tracepoints",
+                "BPF", "CRecord", "CaptureFormat", "ByteCodec", "CPlatform", "CollectorProtocol", "Identity",
+                "Spool", "Telemetry", "Tracepoints",
                 crypto, log, yams,
-            ] + nio,
+            ] + nio + tls + x509,
             path: "agent/Core", swiftSettings: strict),
         .executableTarget(
             name: "peerscope-agent", dependencies: ["AgentCore", "Telemetry", argumentParser, log],
@@ -91,9 +107,9 @@ let package = Package(
         .target(
             name: "AggregatorCore",
             dependencies: [
-                "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL", "Telemetry",
-                "Tracepoints", log, yams,
-            ] + nio,
+                "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "Identity", "PostgreSQL",
+                "Telemetry", "Tracepoints", crypto, log, yams,
+            ] + nio + tls + x509,
             path: "aggregator/Core", swiftSettings: strict),
         .executableTarget(
             name: "peerscope-aggregator",
@@ -102,7 +118,9 @@ let package = Package(
 
         // The operator's command line, and the stand-in node.
         .executableTarget(
-            name: "peerscope", dependencies: ["PostgreSQL", argumentParser], swiftSettings: strict),
+            name: "peerscope", dependencies: ["PostgreSQL", argumentParser, crypto],
+            // Part of the program, so that it is found wherever the program is, and always fits it.
+            resources: [.embedInCode("Export/parquet_writer.py")], swiftSettings: strict),
         .target(
             name: "TracepointReplayCore", dependencies: ["CPlatform", "CaptureFormat", argumentParser],
             swiftSettings: strict),
@@ -128,16 +146,24 @@ let package = Package(
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
         .testTarget(
-            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"],
+            name: "SpoolTests",
+            dependencies: ["ByteCodec", "CollectorProtocol", "CollectorTesting", "Spool"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CollectorTestingTests", dependencies: ["ByteCodec", "CollectorTesting", "Spool"] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "AgentCoreTests",
             dependencies: [
-                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Spool",
-                "Tracepoints",
-            ],
+                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",
+                "CollectorTesting", "Identity", "Spool", "Tracepoints",
+                crypto, log,
+            ] + x509,
             swiftSettings: strict),
 
+        .testTarget(
+            name: "IdentityTests", dependencies: ["Identity", crypto] + x509, swiftSettings: strict),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: strict),
         .testTarget(name: "PostgreSQLTests", dependencies: ["PostgreSQL"], swiftSettings: strict),
         .testTarget(name: "ByteCodecTests", dependencies: ["ByteCodec"], swiftSettings: strict),
         .testTarget(
@@ -146,10 +172,10 @@ let package = Package(
         .testTarget(
             name: "AggregatorCoreTests",
             dependencies: [
-                "AggregatorCore", "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "PostgreSQL",
-                "Tracepoints", "peerscope-aggregator",
-                log,
-            ],
+                "AggregatorCore", "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "Identity",
+                "PostgreSQL", "Tracepoints", "peerscope-aggregator",
+                crypto, log,
+            ] + nio + tls + x509,
             swiftSettings: strict),
 
         .testTarget(
@@ -157,5 +183,11 @@ let package = Package(
         .testTarget(
             name: "PeerscopeTests", dependencies: ["peerscope", "PostgreSQL", argumentParser],
             swiftSettings: strict),
+
+        // Benchmarks.
+        .executableTarget(
+            name: "peerscope-load",
+            dependencies: ["ByteCodec", "CaptureFormat", "CollectorProtocol", "Tracepoints", argumentParser],
+            path: "Tests/Benchmarks/Load", swiftSettings: strict),
     ]
 )

@@ -2,6 +2,7 @@
 # Installs what building, testing and the demo need on Debian 12 or Ubuntu 24.04, and checks the Swift toolchain.
 # Does nothing when everything is there. Asks for sudo only when a package is missing.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(
     git make pkg-config linux-libc-dev
@@ -9,6 +10,7 @@ packages=(
     systemtap-sdt-dev                   # the stand-in node's probes
     libpq-dev postgresql                # the database
     python3                             # checks in another language; the demo's regtest network
+    python3-venv                        # Parquet export; Debian's pip installs nowhere else
 )
 
 fail() {
@@ -45,4 +47,26 @@ major=${version%%.*}
 minor=${version##*.}
 if [[ -z $version ]] || ((major < 6 || (major == 6 && minor < 3))); then
     fail "Swift ${version:-of unknown version} is too old: 6.3 or newer is needed, from https://www.swift.org/install/linux/"
+fi
+
+# Parquet is written by Apache Arrow's library, which Debian does not have. Only that export needs it, so nothing
+# stops when PyPI cannot be reached.
+venv=.peerscope/venv
+arrow=$(sed -n 's/^pyarrow==\([^ ]*\).*/\1/p' deploy/parquet-requirements.txt)
+if ! "$venv/bin/python3" -c "import pyarrow, sys; sys.exit(pyarrow.__version__ != '$arrow')" 2>/dev/null; then
+    echo "Installing pyarrow $arrow into $venv (55 MB), for \`peerscope export --format parquet\`"
+    log=$(mktemp)
+    if ! {
+        mkdir -p .peerscope && python3 -m venv --clear "$venv" &&
+            "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check --no-input --retries 1 --timeout 15 \
+                --require-hashes --only-binary :all: -r deploy/parquet-requirements.txt
+    } >"$log" 2>&1; then
+        rm -rf "$venv"
+        reason=$(grep -m 1 '^ERROR' "$log" || tail -n 1 "$log")
+        # What pip says when nobody answers is that there is no such version.
+        grep -q '^WARNING: Retrying' "$log" && reason='PyPI cannot be reached'
+        printf 'warning: pyarrow was not installed: %s\n' "${reason:-no reason given}" >&2
+        echo "         Everything but Parquet export works without it. To try again: deploy/setup.sh" >&2
+    fi
+    rm -f "$log"
 fi

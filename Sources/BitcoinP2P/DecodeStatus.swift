@@ -56,7 +56,8 @@ public struct Delivery: Sendable, Hashable {
 /// How much of a message was captured, from which its status follows.
 @usableFromInline
 struct Extent {
-    /// Bytes captured, never more than `size`.
+    /// Bytes captured, never more than `size`; none of a message larger than ``maximumPayload``, so that
+    /// nothing of it is read.
     @usableFromInline let captured: Int
     /// Bytes the message had.
     @usableFromInline let size: Int
@@ -64,16 +65,18 @@ struct Extent {
     @inlinable
     init(_ payload: RawSpan, size: Int) {
         self.size = max(0, size)
-        captured = min(payload.byteCount, self.size)
+        captured = size > maximumPayload ? 0 : min(payload.byteCount, self.size)
     }
 
     /// Whether the capture holds less than the message.
     @inlinable var isCut: Bool { captured < size }
+    /// Whether the message is larger than any may be.
+    @inlinable var isOversized: Bool { size > maximumPayload }
 
     /// The status after reading stopped with `error`.
     @inlinable
     func status(after error: ByteCodecError) -> DecodeStatus {
-        if case .truncated(let offset, let needed, _) = error, isCut, needed <= size - offset {
+        if case .truncated(let offset, let needed, _) = error, isCut, !isOversized, needed <= size - offset {
             return .truncated
         }
         return .malformed
@@ -82,7 +85,7 @@ struct Extent {
     /// The status after the last field, with `remaining` captured bytes behind it.
     @inlinable
     func status(remaining: Int) -> DecodeStatus {
-        isCut ? .truncated : remaining == 0 ? .ok : .trailing
+        isOversized ? .malformed : isCut ? .truncated : remaining == 0 ? .ok : .trailing
     }
 }
 

@@ -5,8 +5,11 @@ extension MessageType {
         case .version: Version.decode(payload, size: size).status
         case .addr: Addr.forEach(payload, size: size) { _ in }.status
         case .addrv2: AddrV2.forEach(payload, size: size) { _ in }.status
-        case .inv, .getdata, .notfound: Inventory.forEach(payload, size: size) { _ in }.status
-        case .getblocks, .getheaders: BlockLocator.decode(payload, size: size).status
+        case .inv: Inv.forEach(payload, size: size) { _ in }.status
+        case .getdata: GetData.forEach(payload, size: size) { _ in }.status
+        case .notfound: NotFound.forEach(payload, size: size) { _ in }.status
+        case .getblocks: GetBlocks.decode(payload, size: size).status
+        case .getheaders: GetHeaders.decode(payload, size: size).status
         case .headers: Headers.forEach(payload, size: size) { _ in }.status
         case .block: Block.decode(payload, size: size).status
         case .merkleblock: MerkleBlock.decode(payload, size: size).status
@@ -16,19 +19,25 @@ extension MessageType {
         case .feefilter: FeeFilter.decode(payload, size: size).status
         case .filterload: FilterLoad.decode(payload, size: size).status
         case .filteradd: FilterAdd.decode(payload, size: size).status
+        case .filterclear: FilterClear.decode(payload, size: size).status
         case .sendcmpct: SendCompact.decode(payload, size: size).status
         case .cmpctblock: CompactBlock.decode(payload, size: size).status
         case .getblocktxn: GetBlockTransactions.decode(payload, size: size).status
         case .blocktxn: BlockTransactions.decode(payload, size: size).status
-        case .getcfilters, .getcfheaders: FilterRange.decode(payload, size: size).status
-        case .getcfcheckpt: FilterCheckpointRequest.decode(payload, size: size).status
+        case .getcfilters: GetCompactFilters.decode(payload, size: size).status
         case .cfilter: CompactFilter.decode(payload, size: size).status
+        case .getcfheaders: GetCompactFilterHeaders.decode(payload, size: size).status
         case .cfheaders: CompactFilterHeaders.decode(payload, size: size).status
+        case .getcfcheckpt: GetCompactFilterCheckpoints.decode(payload, size: size).status
         case .cfcheckpt: CompactFilterCheckpoints.decode(payload, size: size).status
         case .sendtxrcncl: SendTxReconciliation.decode(payload, size: size).status
         case .feature: Feature.decode(payload, size: size).status
-        case .verack, .sendaddrv2, .sendheaders, .mempool, .getaddr, .filterclear, .wtxidrelay:
-            EmptyMessage.status(of: payload, size: size)
+        case .verack: VersionAck.decode(payload, size: size).status
+        case .sendaddrv2: SendAddrV2.decode(payload, size: size).status
+        case .sendheaders: SendHeaders.decode(payload, size: size).status
+        case .mempool: Mempool.decode(payload, size: size).status
+        case .getaddr: GetAddr.decode(payload, size: size).status
+        case .wtxidrelay: WtxidRelay.decode(payload, size: size).status
         }
     }
 }

@@ -36,6 +36,10 @@ extension AggregatorConnection {
                 return .greeted(hello)
             case (.open(var session), .ping):
                 session.lastFrame = now
+                guard session.pings.take(now: now) else {
+                    throw ProtocolError(
+                        "ping: expected at most \(AggregatorConnection.PingAllowance.perSecond) a second")
+                }
                 state = .open(session)
                 return .answer(try Ping(body: body), received: now)
             case (.open(var session), .batch):

@@ -17,6 +17,27 @@ public struct AggregatorConnection: Sendable {
         var window: CreditWindow
         var streams: [Stream]
         var lastFrame: UInt64
+        var pings = PingAllowance()
+    }
+
+    /// Pings that are answered: many times what the shortest heartbeat needs. Batches are bounded by the window; this
+    /// bounds what else an agent can ask for.
+    struct PingAllowance: Sendable {
+        static let perSecond: UInt64 = 50
+        static let burst: UInt64 = 100
+        private var left = burst
+        private var filledAt: UInt64?
+
+        /// Takes one; false when there is none left.
+        mutating func take(now: UInt64) -> Bool {
+            let since = filledAt ?? now
+            let gained = (now &- min(now, since)) / (1_000_000_000 / Self.perSecond)
+            left = min(Self.burst, left + min(gained, Self.burst))
+            filledAt = since + gained * (1_000_000_000 / Self.perSecond)
+            guard left > 0 else { return false }
+            left -= 1
+            return true
+        }
     }
 
     struct Stream: Sendable {

@@ -1,4 +1,5 @@
 internal import CLibpq
+internal import Glibc
 
 /// One connection to PostgreSQL, for one thread.
 ///
@@ -276,10 +277,135 @@ public final class Connection {
         return fault
     }
 
+    // MARK: - COPY out
+
+    /// Copies rows out with `statement`, a `COPY … TO STDOUT` in text or CSV format, and hands them to `body`.
+    ///
+    /// Rows are gathered until they have about `size` bytes, or until the server pauses, so that memory is
+    /// bounded by that and by the largest row. `body` gets the bytes as the server formatted them, each row with
+    /// its line end, and how many rows they are (a header that the server was asked for counts as one). While the
+    /// server sends nothing, `whileWaiting` is called every 200 ms.
+    ///
+    /// When `body` or `whileWaiting` throws, the server is told to cancel, and the connection can be used on
+    /// (an open transaction has then failed).
+    /// - Returns: the rows copied, as the server counted them.
+    @discardableResult
+    public func copyOut(
+        _ statement: String, gathering size: Int = 256 * 1024, whileWaiting: () throws -> Void = {},
+        _ body: (_ bytes: [UInt8], _ rows: Int) throws -> Void
+    ) throws -> Int {
+        guard unsafe PQsendQuery(handle, statement) == 1 else { throw unsafe failure(nil, statement) }
+        do {
+            // The server sends no answer before its buffer is full of rows, which may take as long as the query.
+            while unsafe PQisBusy(handle) == 1 {
+                if try !awaitInput(statement) { try whileWaiting() }
+            }
+        } catch {
+            cancel()
+            throw error
+        }
+        let result = unsafe PQgetResult(handle)
+        defer { unsafe PQclear(result) }
+        switch unsafe PQresultStatus(result) {
+        case PGRES_COPY_OUT: break
+        case PGRES_COPY_IN:
+            abandonCopy()
+            throw PostgreSQLError(message: "not a COPY … TO STDOUT", operation: Self.phrase(statement))
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+            drain()
+            throw PostgreSQLError(message: "not a COPY … TO STDOUT", operation: Self.phrase(statement))
+        default:
+            let fault = unsafe failure(result, statement)
+            drain()
+            throw fault
+        }
+        do {
+            try receive(statement, gathering: size, whileWaiting, body)
+        } catch {
+            cancel()
+            throw error
+        }
+        return try finishCopyOut(statement)
+    }
+
+    /// Reads the rows of a COPY that has begun, up to its end or its error.
+    private func receive(
+        _ statement: String, gathering size: Int, _ whileWaiting: () throws -> Void,
+        _ body: (_ bytes: [UInt8], _ rows: Int) throws -> Void
+    ) throws {
+        var gathered: [UInt8] = []
+        gathered.reserveCapacity(size + size / 4)
+        var rows = 0
+        func deliver() throws {
+            guard rows > 0 else { return }
+            try body(gathered, rows)
+            gathered.removeAll(keepingCapacity: true)
+            rows = 0
+        }
+        while true {
+            var row: UnsafeMutablePointer<CChar>?
+            let count = unsafe PQgetCopyData(handle, &row, 1)
+            if count > 0 {
+                // Proof: libpq gives `count` bytes, which stay ours until they are freed here.
+                unsafe gathered.append(contentsOf: UnsafeRawBufferPointer(start: row, count: Int(count)))
+                unsafe PQfreemem(row)
+                rows += 1
+                if gathered.count >= size { try deliver() }
+            } else if count == 0 {
+                if try !awaitInput(statement) {
+                    try deliver()
+                    try whileWaiting()
+                }
+            } else {
+                guard count == -1 else { throw unsafe failure(nil, statement) }
+                return try deliver()
+            }
+        }
+    }
+
+    /// The rows of a COPY whose last byte was read, or the server's error.
+    private func finishCopyOut(_ statement: String) throws(PostgreSQLError) -> Int {
+        var rows = 0
+        var fault: PostgreSQLError?
+        while let result = unsafe PQgetResult(handle) {
+            defer { unsafe PQclear(result) }
+            if unsafe PQresultStatus(result) == PGRES_COMMAND_OK {
+                rows = unsafe Int(String(cString: PQcmdTuples(result))) ?? 0
+            } else if fault == nil {
+                fault = unsafe failure(result, statement)
+            }
+        }
+        if let fault { throw fault }
+        return rows
+    }
+
+    /// Waits at most 200 ms for the server and takes in what it sent; whether it sent anything.
+    private func awaitInput(_ statement: String) throws(PostgreSQLError) -> Bool {
+        var poller = unsafe pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&poller, 1, 200) > 0 else { return false }
+        guard unsafe PQconsumeInput(handle) == 1 else { throw unsafe failure(nil, statement) }
+        return true
+    }
+
+    /// Cancels the running statement and waits until the server has ended it.
+    private func cancel() {
+        if let request = unsafe PQgetCancel(handle) {
+            var reason = [CChar](repeating: 0, count: 256)
+            _ = unsafe PQcancel(request, &reason, Int32(reason.count))
+            unsafe PQfreeCancel(request)
+        }
+        drain()
+    }
+
+    /// Throws away whatever the server still has to say to the running statement.
     private func drain() {
-        var buffer: UnsafeMutablePointer<CChar>?
-        while unsafe PQgetCopyData(handle, &buffer, 0) > 0 { unsafe PQfreemem(buffer) }
-        while let result = unsafe PQgetResult(handle) { unsafe PQclear(result) }
+        while let result = unsafe PQgetResult(handle) {
+            let status = unsafe PQresultStatus(result)
+            unsafe PQclear(result)
+            guard status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH else { continue }
+            var buffer: UnsafeMutablePointer<CChar>?
+            while unsafe PQgetCopyData(handle, &buffer, 0) > 0 { unsafe PQfreemem(buffer) }
+        }
     }
 
     // MARK: - Results
@@ -295,7 +421,7 @@ public final class Connection {
                 message: "a COPY needs copyIn or copyBuffer", operation: Self.phrase(sql))
         case PGRES_COPY_OUT, PGRES_COPY_BOTH:
             drain()
-            throw PostgreSQLError(message: "COPY … TO STDOUT is not supported", operation: Self.phrase(sql))
+            throw PostgreSQLError(message: "a COPY … TO STDOUT needs copyOut", operation: Self.phrase(sql))
         default:
             throw unsafe failure(result, sql)
         }

@@ -245,14 +245,14 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// Drops every view of the schema, and forgets which were applied.
+    /// Drops every view of the schema and of the one made for sharing, and forgets which were applied.
     private func dropViews(_ connection: Connection) throws(PostgreSQLError) {
         let old = try connection.execute(
             """
             SELECT format('DROP %s IF EXISTS %I.%I CASCADE',
                           CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, nspname, relname)
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE nspname = 'peerscope' AND relkind IN ('v', 'm')
+            WHERE nspname IN ('peerscope', 'peerscope_public') AND relkind IN ('v', 'm')
               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
             """)
         for drop in old.rows.compactMap({ $0[0] }) { try connection.execute(drop) }

@@ -9,6 +9,14 @@ public struct QueryResult: Sendable, Equatable {
     /// Rows selected, inserted, updated, deleted or copied.
     public let affectedRows: Int
 
+    /// Rows put together by hand.
+    public init(columns: [String], columnTypes: [UInt32], rows: [[String?]], affectedRows: Int) {
+        self.columns = columns
+        self.columnTypes = columnTypes
+        self.rows = rows
+        self.affectedRows = affectedRows
+    }
+
     /// The first value of the first row: `nil` when there is no row, or when it is NULL.
     public var scalar: String? { rows.first?.first ?? nil }
 

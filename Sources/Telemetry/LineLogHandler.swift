@@ -24,10 +24,30 @@ public struct LineLogHandler: LogHandler {
             $0.key < $1.key
         })
         where !"\(value)".isEmpty {
-            line += " \(key)=\"\(value)\""
+            line += " \(key)=\"\(Self.escaped("\(value)"))\""
         }
         line += "\n"
         StandardError.write(line)
+    }
+
+    /// A value as it stands between quotes: what a peer sent can neither begin a line of its own nor end the quotes
+    /// around it, nor move a terminal's cursor, and takes at most 2048 characters.
+    static func escaped(_ value: String) -> String {
+        var text = ""
+        for scalar in value.unicodeScalars.prefix(2048) {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case _
+            where scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+                || scalar.properties.generalCategory == .lineSeparator
+                || scalar.properties.generalCategory == .paragraphSeparator:
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return value.unicodeScalars.count > 2048 ? text + "…" : text
     }
 
     private static func time() -> String {

@@ -10,6 +10,13 @@ enum MonotonicClock {
 
     static var now: UInt64 { ps_monotonic_ns() }
 
+    /// Nanoseconds that this process has run, in user space and in the kernel.
+    static var processorTime: UInt64 {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// Lets sleep end on time. By default the kernel may add 50 µs. A kernel without the file is as it is.
     static func removeTimerSlack() {
         let file = unsafe open("/proc/self/timerslack_ns", O_WRONLY | O_CLOEXEC)

@@ -46,6 +46,7 @@ struct Replay {
         let paced = schedule != .unpaced
         var lateness = [Int64](repeating: 0, count: paced ? count : 0)
 
+        let began = MonotonicClock.processorTime
         var index = 0
         var next = 0
         while index < count, !StopRequest.isMade {
@@ -66,11 +67,15 @@ struct Replay {
             if next == events.count { next = 0 }
         }
 
+        let spent = MonotonicClock.processorTime - began
         lateness.removeLast(lateness.isEmpty ? 0 : lateness.count - index)
-        return summary(node: node, tally: tally, lateness: Summary.Lateness(sorting: &lateness))
+        return summary(
+            node: node, tally: tally, processorTime: spent, lateness: Summary.Lateness(sorting: &lateness))
     }
 
-    private func summary(node: String, tally: Tally, lateness: Summary.Lateness?) -> Summary {
+    private func summary(
+        node: String, tally: Tally, processorTime: UInt64, lateness: Summary.Lateness?
+    ) -> Summary {
         var tracepoints: [String: Summary.Count] = [:]
         for event in capture.events {
             tracepoints[probes[event.tracepoint].name] = tally.counts[event.tracepoint]
@@ -83,6 +88,7 @@ struct Replay {
         return Summary(
             executable: probes.executable, node: node, pid: getpid(), completed: tally.fired == count,
             planned: count, fired: tally.fired, startMonotonic: start, firstMonotonic: tally.firstMonotonic,
-            lastMonotonic: tally.lastMonotonic, lateness: lateness, tracepoints: tracepoints)
+            lastMonotonic: tally.lastMonotonic, processorTime: processorTime, lateness: lateness,
+            tracepoints: tracepoints)
     }
 }

@@ -49,6 +49,8 @@ public struct Summary: Codable, Equatable, Sendable {
     public var firstMonotonic: UInt64
     /// See ``firstMonotonic``.
     public var lastMonotonic: UInt64
+    /// CPU time of the process between the two, in nanoseconds: firing, and whatever the kernel ran in the probes.
+    public var processorTime: UInt64
     /// Lateness, nil without a rhythm.
     public var lateness: Lateness?
     /// The counts of those tracepoints that had events.
@@ -59,6 +61,7 @@ public struct Summary: Codable, Equatable, Sendable {
         case startMonotonic = "start_mono_ns"
         case firstMonotonic = "first_mono_ns"
         case lastMonotonic = "last_mono_ns"
+        case processorTime = "cpu_ns"
         case lateness = "lateness_ns"
     }
 

@@ -29,7 +29,7 @@ struct Addrs: ParsableCommand {
     func run() throws {
         try ask(options) { connection in
             let (address, port) = Self.split(addr)
-            let start = try Self.start(since, connection)
+            let start = try since.flatMap { try Instant.read($0, option: "--since", connection) }
             let episodes = try connection.query(
                 """
                 SELECT network, addr, port, episode_at FROM addr_propagation
@@ -74,26 +74,6 @@ struct Addrs: ParsableCommand {
         // More than one colon: an IPv6 address.
         guard parts.count == 2, UInt16(parts[1]) != nil else { return (text, nil) }
         return (String(parts[0]), String(parts[1]))
-    }
-
-    /// The time that `--since` means, by the database's clock.
-    private static func start(_ text: String?, _ connection: Connection) throws -> String? {
-        guard let text else { return nil }
-        let number = text.prefix { $0.isNumber || $0 == "." }
-        let units = [
-            "s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
-        ]
-        let unit = String(text.dropFirst(number.count).drop(while: \.isWhitespace))
-        let words = Double(number) == nil ? nil : units[unit]
-        let (sql, value) =
-            words.map { ("SELECT now() - $1::interval", "\(number) \($0)") }
-            ?? ("SELECT $1::timestamptz", text)
-        do throws(PostgreSQLError) {
-            return try connection.query(sql, [value]).scalar
-        } catch {
-            guard error.isDataFault else { throw error }
-            throw ValidationError("--since \(text) is neither a duration (2h, 7d) nor a time")
-        }
     }
 
     private static func repeats(_ row: Row) -> Bool {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// The operator's command line.
 @main
@@ -11,10 +12,25 @@ struct Peerscope: ParsableCommand {
             or libpq's host=… dbname=…. An embedded one is started if it is down, and stopped afterwards.
             Exit status: 0 done, 1 failed (audit: something is unexplained), 64 wrong usage.
             """,
-        subcommands: [Nodes.self, Blocks.self, Addrs.self, Audit.self, SQL.self])
+        version: version,
+        subcommands: [
+            Nodes.self, Blocks.self, Addrs.self, Txs.self, Peers.self, Audit.self, Export.self, SQL.self,
+        ])
+
+    /// The version of this build.
+    static let version = "0.1.0"
 
     static func main() {
-        main(Self.globalsLast(Array(CommandLine.arguments.dropFirst())))
+        do {
+            var command = try parseAsRoot(Self.globalsLast(Array(CommandLine.arguments.dropFirst())))
+            try command.run()
+        } catch let error as ValidationError {
+            // Found only when the database was asked; the parser's own errors are of another type, and show usage.
+            complain(error.message)
+            Glibc.exit(64)
+        } catch {
+            exit(withError: error)
+        }
     }
 
     /// `peerscope --database X nodes` as `peerscope nodes --database X`, which is where they are declared.

@@ -10,10 +10,18 @@ enum Interruption {
         var database: OpenDatabase?
         var child: Int32?
         var isOpening = false
+        var isEnding = false
         /// A signal that came while the database was being opened.
         var pending: Int32?
+
+        /// Not inlined: Swift 6.3.1 with -O makes a constant of this value inside a static Mutex, in which `pending`
+        /// is 0 and not nil.
+        @inline(never)
+        init() {}
     }
     private static let state = Mutex(State())
+    /// What to undo before the end. A lock of its own, so that what must not be divided can hold it.
+    private static let undoing = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Takes SIGINT, SIGTERM and SIGHUP to a thread of their own. Call before any other thread exists.
     static func watch() {
@@ -48,6 +56,20 @@ enum Interruption {
     }
     /// The database was let go of.
     static func holdsNothing() { state.withLock { $0.database = nil } }
+    /// What a signal has to undo from now on, in place of what it had to before.
+    static func cleansUp(_ cleanUp: (@Sendable () -> Void)?) { undoing.withLock { $0 = cleanUp } }
+    /// Calls `body` with no signal coming between, and forgets what there was to undo. `body` is short.
+    static func undivided(_ body: () throws -> Void) rethrows {
+        try undoing.withLock { cleanUp in
+            try body()
+            cleanUp = nil
+        }
+    }
+    /// Waits for the end if a signal has begun it: the error at hand is then only its consequence.
+    static func standsStillIfEnding() {
+        guard state.withLock({ $0.isEnding }) else { return }
+        while true { pause() }
+    }
     /// The child that shares our terminal.
     static func has(child: Int32?) { state.withLock { $0.child = child } }
 
@@ -74,6 +96,8 @@ enum Interruption {
     }
 
     private static func end(_ database: OpenDatabase?, _ signal: Int32) -> Never {
+        state.withLock { $0.isEnding = true }
+        undoing.withLock { $0 }?()
         try? database?.close()
         _exit(128 + signal)
     }
@@ -93,8 +117,10 @@ func withDatabase<Result>(_ option: DatabaseOption, _ body: (OpenDatabase) throw
             Interruption.holdsNothing()
         }
         return try body(database)
-    } catch let error as PostgreSQLError {
-        complain(error.description)
+    } catch {
+        Interruption.standsStillIfEnding()
+        guard error is PostgreSQLError || error is ExportError else { throw error }
+        complain("\(error)")
         throw ExitCode(1)
     }
 }
@@ -103,9 +129,7 @@ func withDatabase<Result>(_ option: DatabaseOption, _ body: (OpenDatabase) throw
 func ask(_ options: AskingOptions, _ body: (Connection) throws -> Answer) throws {
     let answer = try withDatabase(options.database) { database in
         let connection = try database.connect()
-        try connection.execute(
-            "SET timezone = 'UTC'; SET extra_float_digits = 1; SET search_path = peerscope, public")
-        try requireSchema(connection)
+        try prepare(connection)
         do {
             return try body(connection)
         } catch let error as PostgreSQLError where ["42P01", "42703", "42883"].contains(error.code) {
@@ -118,6 +142,13 @@ func ask(_ options: AskingOptions, _ body: (Connection) throws -> Answer) throws
     printOut(answer.text(options.format))
     if let remark = answer.remark, options.format != .table { complain(remark) }
     if answer.failed { throw ExitCode(1) }
+}
+
+/// Sets how values are written and where names are looked up.
+func prepare(_ connection: Connection) throws {
+    try connection.execute(
+        "SET timezone = 'UTC'; SET extra_float_digits = 1; SET search_path = peerscope, public")
+    try requireSchema(connection)
 }
 
 /// An error for a database that nobody migrated yet.
@@ -144,20 +175,10 @@ func reasonForNoRows(_ connection: Connection, _ nothing: String) throws -> Stri
 }
 
 /// Writes to standard output; a reader that went away is no error.
-func printOut(_ text: String) { writeAll(text, to: 1) }
+func printOut(_ text: String) { _ = writeWhole([UInt8](text.utf8), to: 1) }
 
 /// Writes a line to standard error.
-func complain(_ text: String) { writeAll("peerscope: \(text)\n", to: 2) }
+func complain(_ text: String) { say("peerscope: \(text)\n") }
 
-private func writeAll(_ text: String, to descriptor: Int32) {
-    let bytes = [UInt8](text.utf8)
-    var done = 0
-    while done < bytes.count {
-        let count = unsafe bytes.withUnsafeBytes {
-            unsafe write(descriptor, $0.baseAddress?.advanced(by: done), $0.count - done)
-        }
-        if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
-        done += count
-    }
-}
+/// Writes to standard error.
+func say(_ text: String) { _ = writeWhole([UInt8](text.utf8), to: 2) }

@@ -1,48 +1,23 @@
 import ByteCodec
 import CollectorProtocol
-import Glibc
+import NIOSSL
 
-/// The agent's side of a connection over a blocking socket, as simple as the protocol allows.
+/// The agent's side of a connection, as simple as the protocol allows.
 final class TestAgent {
-    private let descriptor: Int32
+    private let link: any TestLink
     private var received: [UInt8] = []
 
     struct Failure: Error {
         let what: String
     }
 
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = unsafe withUnsafePointer(to: address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, size)
-            }
-        }
-        guard status == 0 else { throw Failure(what: "connect: \(errno)") }
-        var timeout = timeval(tv_sec: 20, tv_usec: 0)
-        unsafe setsockopt(
-            descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-    }
+    /// An agent in plaintext.
+    init(port: Int) throws { link = try SocketLink(port: port) }
 
-    deinit { _ = Glibc.close(descriptor) }
+    /// An agent in TLS.
+    init(port: Int, _ context: NIOSSLContext) throws { link = try TLSLink(port: port, context) }
 
-    func send(_ bytes: [UInt8]) throws {
-        var sent = 0
-        while sent < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { run in
-                unsafe Glibc.send(
-                    descriptor, run.baseAddress.map { unsafe $0 + sent }, run.count - sent,
-                    Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { throw Failure(what: "send: \(errno)") }
-            sent += count
-        }
-    }
+    func send(_ bytes: [UInt8]) throws { try link.send(bytes) }
 
     func send(_ message: some FrameMessage) throws { try send(message.frame) }
 
@@ -62,25 +37,27 @@ final class TestAgent {
                 received.removeFirst(total)
                 return (type, bytes)
             }
-            var piece = [UInt8](repeating: 0, count: 65536)
-            let count = unsafe piece.withUnsafeMutableBytes {
-                unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
-            }
-            guard count > 0 else { throw Failure(what: count == 0 ? "closed" : "recv: \(errno)") }
-            received += piece[..<count]
+            received += try link.receive()
         }
     }
 
+    /// A greeting for these streams.
+    static func hello(_ nodes: [(name: String, stream: UInt64)], agent: String = "test-agent") -> Hello {
+        Hello(
+            agentID: agent, agentVersion: "0", kernel: "6.1", bootID: CaptureBatches.boot,
+            source: .capture,
+            nodes: nodes.map {
+                .init(name: $0.name, streamID: $0.stream, nextSequence: 1, oldestSequence: 0)
+            })
+    }
+
     /// Greets with these streams and gives the answer.
-    func greet(_ nodes: [(name: String, stream: UInt64)]) throws -> Welcome {
-        try send(
-            Hello(
-                agentID: "test-agent", agentVersion: "0", kernel: "6.1", bootID: CaptureBatches.boot,
-                source: .capture,
-                nodes: nodes.map {
-                    .init(name: $0.name, streamID: $0.stream, nextSequence: 1, oldestSequence: 0)
-                }))
+    func greet(_ nodes: [(name: String, stream: UInt64)], agent: String = "test-agent") throws -> Welcome {
+        try send(Self.hello(nodes, agent: agent))
         let answer = try receive()
+        if answer.type == .goodbye {
+            throw Failure(what: "GOODBYE: \(try Goodbye(body: answer.body.span.raw).reason)")
+        }
         guard answer.type == .welcome else { throw Failure(what: "\(answer.type) instead of WELCOME") }
         return try Welcome(body: answer.body.span.raw)
     }

@@ -33,13 +33,17 @@ struct WithDatabase: SuiteTrait, TestScoping {
     }
 
     /// An aggregator on a free port.
-    static func aggregator(_ conninfo: String, payloads: PayloadPolicy = .all) throws -> Aggregator {
+    static func aggregator(
+        _ conninfo: String, payloads: PayloadPolicy = .all, logger: Logger? = nil,
+        _ change: (inout Aggregator.Settings) -> Void = { _ in }
+    ) throws -> Aggregator {
         var settings = Aggregator.Settings(conninfo: conninfo, dataDirectory: folder + "/data")
         settings.port = 0
         settings.payloads = payloads
-        var logger = Logger(label: "test")
-        logger.logLevel = .warning
-        return try Aggregator.start(settings, logger: logger)
+        change(&settings)
+        var quiet = Logger(label: "test")
+        quiet.logLevel = .warning
+        return try Aggregator.start(settings, logger: logger ?? quiet)
     }
 }
 

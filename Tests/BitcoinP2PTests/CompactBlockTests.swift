@@ -11,14 +11,6 @@ import Testing
         return message
     }
 
-    private func compactSize(_ value: Int) -> [UInt8] {
-        value < 0xfd
-            ? [UInt8(value)]
-            : value <= 0xffff
-                ? [0xfd, UInt8(value & 0xff), UInt8(value >> 8)]
-                : [0xfe] + (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-    }
-
     @Test func `header, salt, counts and the coinbase's height are read`() throws {
         let message = message(short: 3, prefilled: [0])
         let decoded = CompactBlock.decode(message.raw, size: message.count)
@@ -30,6 +22,25 @@ import Testing
         #expect(block.prefilledCount == 1)
         #expect(block.transactionCount == 4)
         #expect(block.height == 413_567)
+    }
+
+    @Test func `short ids and transactions given in full are handed out with their places`() {
+        let message =
+            MainnetBlock.header + bytes("0102030405060708 03 010203040506 ffffffffffff 000000000000 02 00")
+            + MainnetBlock.coinbase + bytes("01") + TxTests.message
+        var shortIDs: [UInt64] = []
+        var places: [Int] = []
+        var ids: [String] = []
+        let decoded = CompactBlock.forEach(
+            message.raw, size: message.count, shortID: { shortIDs.append($0) },
+            prefilled: { place, transaction, bytes in
+                places.append(place)
+                ids.append(transaction.txid(of: bytes).description)
+            })
+        #expect(decoded.status == .ok)
+        #expect(shortIDs == [0x0605_0403_0201, 0xffff_ffff_ffff, 0])
+        #expect(places == [0, 2])
+        #expect(ids.last == "e8151a2af31c368a35053ddd4bdb285a8595c769a3ad83e0fa02314a602d4609")
     }
 
     @Test func `without its coinbase a compact block has no height`() {

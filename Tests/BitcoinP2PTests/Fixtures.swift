@@ -2,13 +2,13 @@ import BitcoinP2P
 import ByteCodec
 import Foundation
 
-/// Bytes written in hex; whatever stands behind `//` on a line explains it.
+/// Bytes written in hex; whatever stands behind `//` or `#` on a line explains it.
 func bytes(_ annotated: String) -> [UInt8] {
     var bytes: [UInt8] = []
     var high: UInt8?
     for line in annotated.utf8.split(separator: UInt8(ascii: "\n")) {
         for character in line {
-            if character == UInt8(ascii: "/") { break }
+            if character == UInt8(ascii: "/") || character == UInt8(ascii: "#") { break }
             guard character != UInt8(ascii: " ") else { continue }
             guard let digit = Character(UnicodeScalar(character)).hexDigitValue else {
                 preconditionFailure("not hex: \(annotated)")
@@ -45,15 +45,21 @@ private func captured(_ hex: String) -> [UInt8] {
 /// The same byte many times over.
 func repeated(_ byte: UInt8, _ count: Int) -> [UInt8] { [UInt8](repeating: byte, count: count) }
 
+/// A number in the variable length of Bitcoin's protocol, up to 32 bits.
+func compactSize(_ value: Int) -> [UInt8] {
+    value < 0xfd
+        ? [UInt8(value)]
+        : value <= 0xffff
+            ? [0xfd, UInt8(value & 0xff), UInt8(value >> 8)]
+            : [0xfe] + (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+}
+
 extension [UInt8] {
     /// These bytes, borrowed.
     var raw: RawSpan { span.rawBytes }
 
-    /// A generator's hex, for lines that are compared with another decoder's.
-    var hexDigits: String {
-        let digits = Array<UInt8>("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    /// These bytes in lower-case hex.
+    var hexDigits: String { BitcoinP2PTests.hexDigits(raw) }
 }
 
 extension MessageType {
@@ -89,6 +95,24 @@ struct CapturedMessage: Sendable {
     let name: String
     let peer: String
     let payload: [UInt8]
+}
+
+/// A message in annotated hex, of a type that the captures may not hold.
+struct MessageVector: Sendable, CustomStringConvertible {
+    let type: MessageType
+    let title: String
+    let payload: [UInt8]
+
+    var description: String { "\(type.rawValue): \(title)" }
+
+    /// The messages of Tests/Fixtures/messages: a file a type, with an empty line between two messages.
+    static let all = MessageType.allCases.flatMap { type in
+        let text = try? String(contentsOf: fixture("messages/\(type.rawValue).hex"), encoding: .utf8)
+        return (text ?? "").split(separator: "\n\n").map { paragraph in
+            let title = paragraph.split(separator: "\n").first.map { $0.drop { "# ".contains($0) } }
+            return MessageVector(type: type, title: String(title ?? ""), payload: bytes(String(paragraph)))
+        }
+    }
 }
 
 /// What a capture holds, as far as the decoder is concerned.

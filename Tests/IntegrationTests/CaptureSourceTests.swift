@@ -5,7 +5,9 @@ import Testing
 struct CaptureSourceTests {
     func feed(_ fleet: Fleet) throws {
         // One start for all agents: they share the capture's clock.
-        let start = Int(Date().timeIntervalSince1970) - 120
+        var start = Int(Date().timeIntervalSince1970) - 120
+        // Inside one hour, so that the answers of the examples do not depend on when they are asked.
+        if start % 3600 > 3600 - 120 { start -= 240 }
         var agents: [Program] = []
         for host in fleet.hosts {
             agents.append(
@@ -36,7 +38,12 @@ struct CaptureSourceTests {
         #expect(comparison.status == 0, "\(comparison.text)")
         let rollups = try fleet.compareRollups()
         #expect(rollups.status == 0, "\(rollups.text)")
+        let addresses = try fleet.compareAddresses()
+        #expect(addresses.status == 0, "\(addresses.text)")
+        let blocks = try fleet.compareBlocks()
+        #expect(blocks.status == 0, "\(blocks.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+        if capture == "regtest6" { try examples(fleet) }
         // The data dictionary is what the database says of itself.
         let dictionary = try Program.output(
             "peerscope",
@@ -51,5 +58,45 @@ struct CaptureSourceTests {
         let rows = try fleet.sql("select count(*) from peerscope.p2p_message")
         try feed(fleet)
         #expect(try fleet.sql("select count(*) from peerscope.p2p_message") == rows)
+    }
+
+    /// Each question of `schema/examples` has the answer that stands behind it.
+    private func examples(_ fleet: Fleet) throws {
+        _ = try fleet.sql(
+            """
+            UPDATE peerscope.node SET labels = jsonb_build_object(
+                'region', CASE WHEN name IN ('n1', 'n2') THEN 'eu' WHEN name IN ('n3', 'n4') THEN 'us' ELSE 'asia' END)
+            """)
+        let folder = Checkout.path("schema/examples")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+            $0.hasSuffix(".sql")
+        }
+        #expect(names.count >= 9)
+        for name in names.sorted() {
+            let file = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+            let written = file.split(separator: "\n", omittingEmptySubsequences: false)
+                .drop { !$0.hasPrefix("-- Result on ") }.dropFirst()
+                .map { $0.dropFirst($0.hasPrefix("-- ") ? 3 : 2).trimmingTrailingSpaces }
+            let (status, text) = try Program.output(
+                "peerscope",
+                [
+                    "sql", "--database", fleet.database, "-X", "-q", "-P", "footer=off", "-f",
+                    folder + "/" + name,
+                ])
+            let answer = text.split(separator: "\n", omittingEmptySubsequences: false)
+                .map(\.trimmingTrailingSpaces)
+            #expect(status == 0, "\(name): \(text)")
+            #expect(
+                answer.joined(separator: "\n").trimmingCharacters(in: .newlines)
+                    == written.joined(separator: "\n").trimmingCharacters(in: .newlines), "\(name)")
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingTrailingSpaces: String {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return String(text)
     }
 }

@@ -78,6 +78,16 @@ extension Fleet {
         try oracle("rollups.py", capture, [])
     }
 
+    /// Compares the views about addresses with a computation of their own in Python.
+    func compareAddresses() throws -> (status: Int32, text: String) {
+        try oracle("addresses.py", capture, [])
+    }
+
+    /// Compares the views about blocks with a computation of its own in Python; after `compare`, which computes the digest.
+    func compareBlocks() throws -> (status: Int32, text: String) {
+        try oracle("blocks.py", capture, [])
+    }
+
     private func oracle(
         _ script: String, _ expected: String, _ arguments: [String]
     ) throws -> (status: Int32, text: String) {

@@ -15,6 +15,8 @@ struct AttachCommand: ParsableCommand {
     func run() throws {
         try failing {
             var settings = try common.settings()
+            // What has no network needs no key.
+            settings.tls = nil
             try settings.complete()
             let stop = StopSignal()
             stop.listen()

@@ -16,6 +16,22 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The aggregator. (default: 127.0.0.1:9735)", valueName: "host:port"))
     var aggregator: String?
 
+    @Option(help: ArgumentHelp("The authority whose aggregators are trusted, PEM.", valueName: "file"))
+    var tlsCa: String?
+
+    @Option(help: ArgumentHelp("The agent's certificate, PEM.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(
+        help: ArgumentHelp("Its private key, PEM; readable by the agent's user only.", valueName: "file"))
+    var tlsKey: String?
+
+    @Flag(
+        help:
+            "Speak plaintext with an aggregator on another host: everything can be read and forged on the way."
+    )
+    var insecure = false
+
     @Option(
         help: ArgumentHelp(
             "Folder of streams and spools. (default: /var/lib/peerscope-agent)", valueName: "dir"))
@@ -54,6 +70,16 @@ struct RunCommand: ParsableCommand {
             let environment = AgentEnvironment()
             if let aggregator = aggregator ?? environment["AGGREGATOR"] { settings.aggregator = aggregator }
             if let state = state ?? environment["STATE"] { settings.state = state }
+            let files = (
+                tlsCa ?? environment["TLS_CA"], tlsCertificate ?? environment["TLS_CERTIFICATE"],
+                tlsKey ?? environment["TLS_KEY"]
+            )
+            if files.0 ?? files.1 ?? files.2 != nil {
+                var tls = settings.tls ?? TLSSettings()
+                tls.set(authority: files.0, certificate: files.1, key: files.2)
+                settings.tls = tls
+            }
+            if insecure || environment["INSECURE"] == "true" { settings.isInsecure = true }
             func number(_ flag: Int?, _ name: String) throws -> Int? {
                 guard flag == nil, let text = environment[name] else { return flag }
                 guard let number = Int(text) else {

@@ -1,3 +1,5 @@
+internal import Identity
+
 /// Something the agent could not do, told to its operator.
 public struct AgentError: Error, CustomStringConvertible, Sendable {
     /// What was being done.
@@ -12,6 +14,11 @@ public struct AgentError: Error, CustomStringConvertible, Sendable {
         self.doing = doing
         self.reason = reason
         self.remedy = remedy
+    }
+
+    /// An error of keys and certificates.
+    init(_ error: IdentityError) {
+        self.init(doing: error.doing, reason: error.reason, remedy: error.remedy)
     }
 
     /// One sentence.

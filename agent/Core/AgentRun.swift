@@ -27,6 +27,8 @@ public struct AgentRun {
         }
         log.notice("source: eBPF", metadata: ["pins": "\(configuration.pinFolder)"])
         Self.raiseFileLimit()
+        // The key may be root's.
+        let transport = try UplinkTransport(configuration, log: log)
         try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
@@ -41,7 +43,8 @@ public struct AgentRun {
             )
         }
         let uplink = try Uplink(
-            configuration, clock: clock, streams: streamer.sources, source: .ebpf, link: link, log: log)
+            configuration, clock: clock, streams: streamer.sources, source: .ebpf, transport: transport,
+            link: link, log: log)
         let syncing = SpoolSync(streamer.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try streamer.run(until: stop)
@@ -55,12 +58,14 @@ public struct AgentRun {
     ) throws {
         log.notice("source: capture file, no eBPF", metadata: ["capture": "\(path)"])
         let capture = try CaptureSource(path: path)
+        let transport = try UplinkTransport(configuration, log: log)
         try dropPrivileges()
         try Files.makeFolder(configuration.state, mode: 0o700)
         let link = UplinkMailbox()
         let feed = try CaptureFeed(capture, configuration: configuration, startingAt: start, log: log)
         let uplink = try Uplink(
-            configuration, clock: clock, streams: feed.sources, source: .capture, link: link, log: log)
+            configuration, clock: clock, streams: feed.sources, source: .capture, transport: transport,
+            link: link, log: log)
         let syncing = SpoolSync(feed.sources.map(\.spool), configuration, log: log)
         uplink.start()
         try feed.feed(link, until: stop)
@@ -91,18 +96,30 @@ public struct AgentRun {
     }
 }
 
-/// Forces spooled batches to disk on a thread of its own, so that a slow disk delays neither ring nor network.
+/// Forces spooled batches to disk and takes acknowledged ones off it, on a thread of its own, so that a slow disk
+/// delays neither ring nor network.
 final class SpoolSync: Sendable {
     private let stopped = Atomic(false)
 
     init(_ spools: [Spool], _ configuration: AgentConfiguration, log: Logger) {
-        guard configuration.spoolSync == .interval else { return }
         let interval = UInt32(configuration.spoolInterval)
+        let syncs = configuration.spoolSync == .interval
         AgentThread.start("spool-sync") { [self] in
+            var toldAt: UInt64 = 0
             while !stopped.load(ordering: .acquiring) {
                 usleep(interval * 1000)
                 for spool in spools {
-                    do { try spool.sync() } catch { log.error("\(error)") }
+                    do {
+                        if syncs { try spool.sync() }
+                        try spool.removeAcknowledged()
+                    } catch {
+                        // A disk that is full or read-only stays so for a while.
+                        let now = ps_monotonic_ns()
+                        guard toldAt == 0 || now > toldAt + 60_000_000_000 else { continue }
+                        toldAt = now
+                        log.error(
+                            "the spool cannot be kept on disk; trying again", metadata: ["error": "\(error)"])
+                    }
                 }
             }
         }

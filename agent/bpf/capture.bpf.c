@@ -118,6 +118,7 @@ struct hit {
     __u32 slot;
     __u32 tid;
     __u32 snaplen;
+    __u32 least;
     __u8 tracepoint;
 };
 
@@ -150,6 +151,7 @@ static __always_inline bool admit(struct hit *hit, __u8 tracepoint) {
     hit->tid = (__u32)pid_tgid;
     hit->tracepoint = tracepoint;
     hit->snaplen = rule->snaplen;
+    hit->least = rule->least;
 
     __u32 *known = bpf_map_lookup_elem(&slot_by_tgid, &tgid);
     int slot = known ? (int)*known : new_slot(tgid, hit->mono_ns);
@@ -259,25 +261,72 @@ static __always_inline bool string_argument(struct pt_regs *ctx, int argument, s
 
 /* Messages */
 
-struct message_arguments {
-    long peer, addr, conn_type, msg_type, size, payload;
+enum { PEER, ADDR, CONN_TYPE, MSG_TYPE, SIZE, PAYLOAD, MESSAGE_ARGUMENTS };
+
+struct message_type {
+    struct ps_snaplen_key key;
+    __u32 length; /* without the NUL */
 };
 
-static __always_inline int message_of_class(struct hit *hit, struct message_arguments *arguments, __u32 captured,
-                                            const __u32 class) {
+#if defined(__TARGET_ARCH_x86)
+/* The first `count` arguments at once. bpf_usdt_arg() looks the specification up and calls the kernel twice for each,
+ * which for a message's six costs as much as all the rest of the way. */
+static __always_inline bool arguments_of(struct pt_regs *ctx, const int count, long *values) {
+    int id = __bpf_usdt_spec_id(ctx);
+    if (id < 0) return false;
+    struct __bpf_usdt_spec *spec = bpf_map_lookup_elem(&__bpf_usdt_specs, &id);
+    if (!spec || spec->arg_cnt < count) return false;
+    /* In the order of struct pt_regs, of which only fixed offsets can be loaded. */
+    unsigned long registers[] = {ctx->r15, ctx->r14, ctx->r13, ctx->r12, ctx->rbp, ctx->rbx, ctx->r11, ctx->r10, ctx->r9, ctx->r8,
+                                 ctx->rax, ctx->rcx, ctx->rdx, ctx->rsi, ctx->rdi, 0, ctx->rip, 0, 0, ctx->rsp};
+#pragma unroll
+    for (int index = 0; index < count; index++) {
+        struct __bpf_usdt_arg_spec *argument = &spec->args[index];
+        unsigned long value = argument->val_off;
+        if (argument->arg_type == BPF_USDT_ARG_REG || argument->arg_type == BPF_USDT_ARG_REG_DEREF) {
+            __u32 place = (__u16)argument->reg_off / sizeof(long);
+            if (place >= sizeof(registers) / sizeof(*registers)) return false;
+            value = registers[place];
+            if (argument->arg_type == BPF_USDT_ARG_REG_DEREF &&
+                bpf_probe_read_user(&value, sizeof(value), (void *)value + argument->val_off))
+                return false;
+        } else if (argument->arg_type != BPF_USDT_ARG_CONST) {
+            /* A kind of operand that a newer libbpf knows. */
+            if (bpf_usdt_arg(ctx, index, &values[index])) return false;
+            continue;
+        }
+        __u32 shift = argument->arg_bitshift & 63;
+        value <<= shift;
+        values[index] = argument->arg_signed ? (long)value >> shift : (long)(value >> shift);
+    }
+    return true;
+}
+#else
+static __always_inline bool arguments_of(struct pt_regs *ctx, const int count, long *values) {
+#pragma unroll
+    for (int index = 0; index < count; index++)
+        if (bpf_usdt_arg(ctx, index, &values[index])) return false;
+    return true;
+}
+#endif
+
+static __always_inline int message_of_class(struct hit *hit, const long *arguments, const struct message_type *type,
+                                            __u32 captured, const __u32 class) {
     struct ps_message *event = bpf_ringbuf_reserve(&ring, sizeof(*event) + class, 0);
     if (!event) return lose_ring(hit);
     head(hit, &event->record);
-    event->record.number[0] = arguments->peer;
-    event->record.number[1] = arguments->size;
-    if (!string(&event->record, 0, event->addr, PS_ADDRESS, arguments->addr) ||
-        !string(&event->record, 1, event->conn_type, PS_CONNECTION_TYPE, arguments->conn_type) ||
-        !string(&event->record, 2, event->msg_type, PS_MESSAGE_TYPE, arguments->msg_type))
+    event->record.number[0] = arguments[PEER];
+    event->record.number[1] = arguments[SIZE];
+    if (!string(&event->record, 0, event->addr, PS_ADDRESS, arguments[ADDR]) ||
+        !string(&event->record, 1, event->conn_type, PS_CONNECTION_TYPE, arguments[CONN_TYPE]))
         return discard(hit, event);
+    __builtin_memcpy(event->msg_type, type->key.type, PS_MESSAGE_TYPE);
+    event->record.string_length[2] = type->length;
+    if (type->length == PS_MESSAGE_TYPE - 1) event->record.flags |= PS_STRING_CUT;
     asm volatile("" : "+r"(captured));
     if (captured > class) captured = class;
     if (captured > 0) {
-        if (bpf_probe_read_user(event->payload, captured, (void *)arguments->payload) == 0)
+        if (bpf_probe_read_user(event->payload, captured, (void *)arguments[PAYLOAD]) == 0)
             event->record.captured = captured;
         else
             event->record.flags |= PS_PAYLOAD_UNREADABLE;
@@ -288,30 +337,32 @@ static __always_inline int message_of_class(struct hit *hit, struct message_argu
 static __always_inline int message(struct pt_regs *ctx, __u8 tracepoint, __u32 inbound) {
     struct hit hit = {};
     if (!admit(&hit, tracepoint)) return 0;
-    struct message_arguments arguments = {};
-    if (bpf_usdt_arg(ctx, 0, &arguments.peer) || bpf_usdt_arg(ctx, 1, &arguments.addr) ||
-        bpf_usdt_arg(ctx, 2, &arguments.conn_type) || bpf_usdt_arg(ctx, 3, &arguments.msg_type) ||
-        bpf_usdt_arg(ctx, 4, &arguments.size) || bpf_usdt_arg(ctx, 5, &arguments.payload))
-        return lose_unreadable(&hit);
+    long arguments[MESSAGE_ARGUMENTS] = {};
+    if (!arguments_of(ctx, MESSAGE_ARGUMENTS, arguments)) return lose_unreadable(&hit);
 
-    struct ps_snaplen_key key = {.inbound = inbound};
-    if (bpf_probe_read_user_str(key.type, sizeof(key.type), (void *)arguments.msg_type) <= 0)
-        return lose_unreadable(&hit);
-    __u32 *snaplen = bpf_map_lookup_elem(&snaplens, &key);
-    __u64 wanted = snaplen ? *snaplen : hit.snaplen;
-    if (wanted > (__u64)arguments.size) wanted = arguments.size;
+    struct message_type type = {.key.inbound = inbound};
+    long length = bpf_probe_read_user_str(type.key.type, sizeof(type.key.type), (void *)arguments[MSG_TYPE]);
+    if (length <= 0) return lose_unreadable(&hit);
+    type.length = length - 1;
+    __u64 size = arguments[SIZE];
+    __u64 wanted = size;
+    if (size > hit.least) {
+        __u32 *snaplen = bpf_map_lookup_elem(&snaplens, &type.key);
+        wanted = snaplen ? *snaplen : hit.snaplen;
+        if (wanted > size) wanted = size;
+    }
     __u32 captured = wanted > (4 << 20) ? (4 << 20) : (__u32)wanted;
 
-    if (captured <= 64) return message_of_class(&hit, &arguments, captured, 64);
-    if (captured <= 256) return message_of_class(&hit, &arguments, captured, 256);
-    if (captured <= 1024) return message_of_class(&hit, &arguments, captured, 1024);
-    if (captured <= 2048) return message_of_class(&hit, &arguments, captured, 2048);
-    if (captured <= 4096) return message_of_class(&hit, &arguments, captured, 4096);
-    if (captured <= 16 << 10) return message_of_class(&hit, &arguments, captured, 16 << 10);
-    if (captured <= 64 << 10) return message_of_class(&hit, &arguments, captured, 64 << 10);
-    if (captured <= 256 << 10) return message_of_class(&hit, &arguments, captured, 256 << 10);
-    if (captured <= 1 << 20) return message_of_class(&hit, &arguments, captured, 1 << 20);
-    return message_of_class(&hit, &arguments, captured, 4 << 20);
+    if (captured <= 64) return message_of_class(&hit, arguments, &type, captured, 64);
+    if (captured <= 256) return message_of_class(&hit, arguments, &type, captured, 256);
+    if (captured <= 1024) return message_of_class(&hit, arguments, &type, captured, 1024);
+    if (captured <= 2048) return message_of_class(&hit, arguments, &type, captured, 2048);
+    if (captured <= 4096) return message_of_class(&hit, arguments, &type, captured, 4096);
+    if (captured <= 16 << 10) return message_of_class(&hit, arguments, &type, captured, 16 << 10);
+    if (captured <= 64 << 10) return message_of_class(&hit, arguments, &type, captured, 64 << 10);
+    if (captured <= 256 << 10) return message_of_class(&hit, arguments, &type, captured, 256 << 10);
+    if (captured <= 1 << 20) return message_of_class(&hit, arguments, &type, captured, 1 << 20);
+    return message_of_class(&hit, arguments, &type, captured, 4 << 20);
 }
 
 SEC("usdt")

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 /* Bumped with every change below; an attacher refuses pinned maps of another layout. */
-#define PS_LAYOUT_VERSION 2
+#define PS_LAYOUT_VERSION 3
 
 #define PS_TRACEPOINTS 32 /* room in tables indexed by tracepoint; the catalogue ends far below */
 #define PS_SLOTS 1024     /* processes under observation or being judged at one time */
@@ -142,6 +142,8 @@ struct ps_slot {
 struct ps_policy {
     __u32 mode; /* 0 off, 1 count, 2 full */
     __u32 snaplen;
+    __u32 least; /* no message type of this direction is cut to less: so much needs no look-up of its type */
+    __u32 reserved;
 };
 
 struct ps_snaplen_key {

@@ -8,5 +8,7 @@ struct AggregatorCommand: ParsableCommand {
         commandName: "peerscope-aggregator",
         abstract: "Takes what Peerscope's agents send and stores it in PostgreSQL.",
         version: "peerscope-aggregator \(Aggregator.version)",
-        subcommands: [RunCommand.self, MigrateCommand.self, ReplayCommand.self])
+        subcommands: [
+            RunCommand.self, MigrateCommand.self, EnrollCommand.self, RevokeCommand.self, ReplayCommand.self,
+        ])
 }

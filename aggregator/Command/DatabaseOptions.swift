@@ -83,7 +83,7 @@ struct OpenDatabase {
         case .server(let conninfo):
             server = nil
             self.conninfo = conninfo
-            dataDirectory = configuration[.dataDir] ?? "/var/lib/peerscope-aggregator"
+            dataDirectory = configuration.dataDirectory
         }
         do {
             let migrator = try Migrator(schema: SchemaFiles.locate(argument: configuration[.schema]))

@@ -6,12 +6,37 @@ import Logging
 /// `peerscope-aggregator run`: listens until it is told to stop.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Listen for agents and store what they send.")
+        commandName: "run", abstract: "Listen for agents and store what they send.",
+        discussion: """
+            Agents connect with TLS and a certificate that `enroll` made for them. On a loopback address, which is the \
+            default, agents of this host may connect without.
+            """)
 
     @OptionGroup var options: DatabaseOptions
 
     @Option(help: ArgumentHelp("Where to listen; port 0 lets the system choose.", valueName: "address:port"))
     var listen: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where agents are told to connect. (default: where it listens)", valueName: "host:port"))
+    var advertise: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "From whom connections without TLS are accepted: never, loopback (this host, while --listen is a loopback address) or anywhere. (default: loopback)",
+            valueName: "whom"))
+    var plaintext: String?
+
+    @Flag(
+        help: "The same as --plaintext anywhere: nobody has to prove who he is, and everything can be read.")
+    var insecure = false
+
+    @Option(help: ArgumentHelp("Connections in all. (default: 1024)", valueName: "n"))
+    var maxConnections: String?
+
+    @Option(help: ArgumentHelp("Connections from one address. (default: 256)", valueName: "n"))
+    var maxConnectionsPerSource: String?
 
     @Option(help: "Threads that write, each with a connection of its own.")
     var writers: String?
@@ -24,7 +49,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The fewest seconds between two digests, which compute the views over many nodes; 0 for none.",
+            "Seconds between two digests, which compute the views over many nodes; 0 leaves them, and retention, to others.",
             valueName: "seconds"))
     var digestInterval: String?
 
@@ -33,6 +58,12 @@ struct RunCommand: ParsableCommand {
     private func start() throws {
         var configuration = try options.configuration()
         configuration.set(.listen, listen, source: "--listen")
+        configuration.set(.advertise, advertise, source: "--advertise")
+        configuration.set(.plaintext, plaintext, source: "--plaintext")
+        if insecure { configuration.set(.plaintext, "anywhere", source: "--insecure") }
+        configuration.set(.maxConnections, maxConnections, source: "--max-connections")
+        configuration.set(
+            .maxConnectionsPerSource, maxConnectionsPerSource, source: "--max-connections-per-source")
         configuration.set(.writers, writers, source: "--writers")
         configuration.set(.payloads, payloads, source: "--payloads")
         configuration.set(.addrBudget, addrBudget, source: "--addr-budget")

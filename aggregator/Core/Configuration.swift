@@ -1,4 +1,5 @@
 internal import Foundation
+internal import PostgreSQL
 internal import Yams
 
 /// An aggregator's settings as people write them: a YAML file, flags, and `PEERSCOPE_…` variables.
@@ -11,6 +12,14 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         case database
         /// `address:port`.
         case listen
+        /// `host:port` where agents are told to connect.
+        case advertise
+        /// `never`, `loopback` or `anywhere`.
+        case plaintext
+        /// Connections in all.
+        case maxConnections = "max_connections"
+        /// Connections from one address.
+        case maxConnectionsPerSource = "max_connections_per_source"
         /// Threads that write.
         case writers
         /// `all` or `study`.
@@ -19,7 +28,7 @@ public struct AggregatorConfiguration: Sendable, Equatable {
         case dataDir = "data_dir"
         /// Address entries beyond Core's token bucket that are kept, per node and day.
         case addrBudget = "addr_budget"
-        /// The fewest seconds between two digests; 0 for none.
+        /// The fewest seconds between two digests; 0 leaves them and retention to other aggregators.
         case digestInterval = "digest_interval"
         /// `trace` to `critical`.
         case logLevel = "log_level"
@@ -138,6 +147,19 @@ extension AggregatorConfiguration {
             Self.endpoint($0)
         }
         (settings.host, settings.port) = listen
+        settings.advertise = try value(
+            .advertise, default: nil, "a name or address and a port, such as collector.example:9735"
+        ) { text in Self.endpoint(text).flatMap { $0.1 > 0 && !text.hasPrefix(":") ? text : nil } }
+        settings.plaintext = try value(.plaintext, default: .loopback, "`never`, `loopback` or `anywhere`") {
+            PlaintextRule(rawValue: $0)
+        }
+        settings.limits.total = try value(.maxConnections, default: 1024, "a number from 1 to 100000") {
+            text in
+            Int(text).flatMap { (1...100_000).contains($0) ? $0 : nil }
+        }
+        settings.limits.perSource = try value(
+            .maxConnectionsPerSource, default: min(256, settings.limits.total), "a number from 1 to 100000"
+        ) { text in Int(text).flatMap { (1...100_000).contains($0) ? $0 : nil } }
         settings.writers = try value(.writers, default: 2, "a number from 1 to 64") { text in
             Int(text).flatMap { (1...64).contains($0) ? $0 : nil }
         }
@@ -153,6 +175,19 @@ extension AggregatorConfiguration {
         if settings.digestSeconds == 0 { settings.digestSeconds = nil }
         return settings
     }
+
+    /// The folder of the aggregator's own files, without opening the database: for commands that work beside an
+    /// aggregator that runs.
+    public var dataDirectory: String {
+        if let named = self[.dataDir] { return named }
+        if let text = self[.database], case .embedded(let directory)? = try? DatabaseLocation(text) {
+            return directory + "/aggregator"
+        }
+        return Self.usualDataDirectory
+    }
+
+    /// Where an aggregator with a database of somebody else's keeps its files.
+    public static let usualDataDirectory = "/var/lib/peerscope-aggregator"
 
     /// `host:port`, `[v6]:port` or `:port`.
     static func endpoint(_ text: String) -> (String, Int)? {

@@ -265,6 +265,10 @@ done
 # --- What a fleet shows --------------------------------------------------------------------------------------
 
 cli() { "$state/bin/peerscope" "$@" --database "embedded:$state/db"; }
+# What many nodes show is computed every ten seconds; do not wait for the next time.
+cli sql -X -q -c "CALL peerscope.digest(true)"
+# Labels are data of the operator's: here regions, for schema/examples.
+cli sql -X -q -c "UPDATE peerscope.node SET labels = jsonb_build_object('region', (ARRAY['eu', 'us', 'asia'])[(node_id - 1) % 6 / 2 + 1])"
 say
 say "The fleet                                                              peerscope nodes"
 cli nodes

@@ -1,19 +1,17 @@
 -- The digest's part 'blocks', and what its steps share.
-
-CREATE OR REPLACE FUNCTION peerscope.is_download(at timestamptz, clock_s float8, header_time timestamptz) RETURNS bool
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT coalesce(header_time < at + coalesce(clock_s, 0) * interval '1 second' - interval '24 hours', false) $$;
-COMMENT ON FUNCTION peerscope.is_download(timestamptz, float8, timestamptz) IS
-    'Whether a node that got a block at that time was in initial download: the header was older than 24 h by the node''s own clock, which is clock_s seconds ahead of the time given. False when the header''s time is unknown.';
+--
+-- A step writes only what differs from what is stored. That makes it an upsert behind a comparison of whole rows, and a
+-- deletion of keys that are not wanted any more: with NOT IN, whose list is hashed, since the planner cannot know how
+-- many rows are wanted and would otherwise compare each with each.
 
 -- The eight stages of blocks at each node as rows, with corrected time and its error: what everything about
 -- blocks is computed from.
 CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
-    RETURNS TABLE (hash bytea, node_id int, stage text, at timestamptz, clk int, queue_ms float8, t_ns bigint,
-                   eps_ns bigint, reference uuid, ref_maxerror_ns bigint, provisional bool, is_origin bool)
+    RETURNS TABLE (hash bytea, node_id int, height int, stage text, at timestamptz, clk int, queue_ms float8,
+                   t_ns bigint, eps_ns bigint, reference uuid, ref_maxerror_ns bigint, provisional bool, is_origin bool)
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT a.hash, a.node_id, s.stage,
+    SELECT a.hash, a.node_id, a.height, s.stage,
            peerscope.corrected(s.ts, c.corr_ns) AS at,
            s.clk, s.queue_ms,
            -- Integers of nanoseconds: exact, where seconds as a float would lose the microseconds.
@@ -23,8 +21,6 @@ CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
            coalesce(c.provisional, true) AS provisional,
            s.before_ns IS NOT NULL AS is_origin
       FROM peerscope.block_arrival a
-      LEFT JOIN peerscope.block_header h ON h.hash = a.hash
-      LEFT JOIN peerscope.process_run r ON r.node_id = a.node_id AND r.run_id = coalesce(a.s6_run, a.first_run)
      CROSS JOIN LATERAL (VALUES
            ('s0', a.s0_ts, a.s0_clk, a.s0_queue_ms, NULL::bigint),
            ('s1', a.s1_ts, a.s1_clk, a.s1_queue_ms, NULL),
@@ -38,11 +34,10 @@ CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
            ('s0', CASE WHEN a.source = 'local' THEN a.s6_ts END, a.s6_clk, NULL, a.s6_duration_ns)
            ) AS s (stage, ts, clk, queue_ms, before_ns)
       LEFT JOIN peerscope.clock_segment c ON c.node_id = a.node_id AND c.clk = s.clk
-     WHERE a.hash = ANY (hashes) AND s.ts IS NOT NULL
-       AND NOT peerscope.is_download(a.first_ts, (r.node_clock_lo_s + r.node_clock_hi_s) / 2, h.time)
+     WHERE a.hash = ANY (hashes) AND NOT a.in_download AND s.ts IS NOT NULL
     $$;
 COMMENT ON FUNCTION peerscope.block_stages(bytea[]) IS
-    'Stages of blocks at the nodes that were not in initial download, one row each: hash, node, stage s0 ... s7, corrected time (at; t_ns in nanoseconds since 1970), its error, whether that may still change, and how long it may have waited behind validation. A block mined here has a second s0 row with is_origin: its t_ns is the start of its validation. It counts as a time but is not an arrival.';
+    'Stages of blocks at the nodes that were not in initial download, one row each: hash, node, height where it connected it, stage s0 ... s7, corrected time (at; t_ns in nanoseconds since 1970), its error, whether that may still change, and how long it may have waited behind validation. A block mined here has a second s0 row with is_origin: its t_ns is the start of its validation. It counts as a time but is not an arrival.';
 
 -- A block belongs to the day on which the fleet got to know it. Clocks are trusted to within a day here: a block
 -- is looked for among the arrivals of the day and its neighbours.
@@ -56,23 +51,17 @@ DECLARE
 BEGIN
     SELECT array_agg(DISTINCT a.hash) INTO candidates
       FROM block_arrival a
-      LEFT JOIN block_header h ON h.hash = a.hash
-      LEFT JOIN process_run r ON r.node_id = a.node_id AND r.run_id = coalesce(a.s6_run, a.first_run)
-     WHERE a.first_ts >= since - interval '1 day' AND a.first_ts < until + interval '1 day'
-       AND NOT is_download(a.first_ts, (r.node_clock_lo_s + r.node_clock_hi_s) / 2, h.time);
+     WHERE a.first_ts >= since - interval '1 day' AND a.first_ts < until + interval '1 day' AND NOT a.in_download;
 
-    WITH RECURSIVE stage AS MATERIALIZED (
-        SELECT * FROM block_stages(candidates)
-    ),
-    arrived AS (
+    WITH RECURSIVE arrived AS MATERIALIZED (
         SELECT hash, (array_agg(t_ns ORDER BY t_ns, node_id))[1] AS t0_ns,
                (array_agg(node_id ORDER BY t_ns, node_id))[1] AS first_node_id,
                (array_agg(eps_ns ORDER BY t_ns, node_id))[1]
                    + CASE WHEN count(DISTINCT reference) > 1
                           THEN (array_agg(ref_maxerror_ns ORDER BY t_ns, node_id))[1] ELSE 0 END AS t0_error_ns,
-               count(DISTINCT node_id)::int AS nodes,
+               max(height) AS height, count(DISTINCT node_id)::int AS nodes,
                count(DISTINCT node_id) FILTER (WHERE stage = 's6')::int AS connected
-          FROM stage GROUP BY hash
+          FROM block_stages(candidates) GROUP BY hash
     ),
     -- Headers that came in long headers messages only, and that no node connected. In an initial download these are
     -- many; by any clock that the node may have had, those are old.
@@ -84,13 +73,13 @@ BEGIN
           FROM block_header h
           LEFT JOIN own_clock o ON o.node_id = h.first_node
          WHERE h.height IS NULL AND h.first_ts >= since - interval '1 day' AND h.first_ts < until + interval '1 day'
-           AND NOT is_download(h.first_ts, o.lo_s, h.time)
-           AND NOT EXISTS (SELECT FROM arrived a WHERE a.hash = h.hash)
+           AND NOT coalesce(is_download(h.first_ts, coalesce(o.lo_s, 0), h.time), false)
+           AND h.hash NOT IN (SELECT hash FROM arrived)
     ),
     told AS (
         SELECT DISTINCT ON (h.hash) h.hash,
                unix_us(h.first_ts) * 1000 + coalesce(c.corr_ns, 0) AS t0_ns, h.first_node AS first_node_id,
-               c.eps_ns AS t0_error_ns, 0 AS nodes, 0 AS connected
+               c.eps_ns AS t0_error_ns, NULL::int AS height, 0 AS nodes, 0 AS connected
           FROM header h
           LEFT JOIN clock_segment c ON c.node_id = h.first_node
            AND c.valid_from > h.first_ts - interval '1 hour' AND c.valid_from <= h.first_ts
@@ -110,33 +99,24 @@ BEGIN
           FROM ancestor a JOIN block_header h ON h.hash = a.prev_hash
          WHERE h.height IS NULL AND a.above < 288
     ),
-    named AS (
-        SELECT k.hash, coalesce(h.height, max(p.height + a.above)) AS height
-          FROM known k
-          LEFT JOIN (SELECT hash, max(height) AS height FROM block_arrival
-                      WHERE hash = ANY (candidates) AND height IS NOT NULL GROUP BY hash) h USING (hash)
-          LEFT JOIN ancestor a ON a.hash = k.hash
-          LEFT JOIN block_header p ON p.hash = a.prev_hash AND p.height IS NOT NULL
-         GROUP BY k.hash, h.height
+    lineage AS (
+        SELECT a.hash, max(p.height + a.above) AS height
+          FROM ancestor a JOIN block_header p ON p.hash = a.prev_hash
+         WHERE p.height IS NOT NULL GROUP BY a.hash
     ),
-    signed AS (
-        SELECT DISTINCT ON (k.hash) k.hash, coalesce(p.name, h.pool_tag, '*unknown*') AS pool
+    wanted AS MATERIALIZED (
+        SELECT DISTINCT ON (k.hash)
+               k.hash, k.t0, k.t0_ns, k.t0_error_ns, k.first_node_id, n.network, coalesce(k.height, l.height) AS height,
+               k.nodes, k.connected, coalesce(p.name, h.pool_tag, '*unknown*') AS pool
           FROM known k
           LEFT JOIN block_header h ON h.hash = k.hash
           LEFT JOIN pool p ON position(lower(p.pattern) IN lower(h.pool_tag)) > 0
+          LEFT JOIN lineage l ON l.hash = k.hash
+          LEFT JOIN node n ON n.node_id = k.first_node_id
          ORDER BY k.hash, length(p.pattern) DESC NULLS LAST, p.pattern
     ),
-    wanted AS MATERIALIZED (
-        SELECT k.hash, k.t0, k.t0_ns, k.t0_error_ns, k.first_node_id, n.network, m.height, k.nodes, k.connected,
-               s.pool
-          FROM known k
-          JOIN named m USING (hash)
-          JOIN signed s USING (hash)
-          LEFT JOIN node n ON n.node_id = k.first_node_id
-    ),
     gone AS (
-        DELETE FROM block_summary b
-         WHERE b.day = of_day AND NOT EXISTS (SELECT FROM wanted w WHERE w.hash = b.hash)
+        DELETE FROM block_summary WHERE day = of_day AND hash NOT IN (SELECT hash FROM wanted)
     )
     INSERT INTO block_summary AS b
            (hash, day, t0, t0_ns, t0_error_ns, first_node_id, network, height, nodes, connected, pool)
@@ -159,6 +139,8 @@ COMMENT ON FUNCTION peerscope.blocks_of(date) IS
 
 CREATE OR REPLACE FUNCTION peerscope.digest_blocks(of_day date) RETURNS void
     LANGUAGE plpgsql
+    -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
+    SET jit = off
     AS $$
 BEGIN
     PERFORM peerscope.store_block_summary(of_day);

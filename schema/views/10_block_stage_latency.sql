@@ -22,9 +22,8 @@ BEGIN
           FROM stage s JOIN block_arrival a ON a.node_id = s.node_id AND a.hash = s.hash
     ),
     gone AS (
-        DELETE FROM block_life l
-         WHERE l.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w WHERE w.hash = l.hash AND w.node_id = l.node_id)
+        DELETE FROM block_life
+         WHERE day = of_day AND (hash, node_id) NOT IN (SELECT hash, node_id FROM wanted)
     )
     INSERT INTO block_life AS l (hash, node_id, day, s0, s1, s2, s3, s4, s5, s6, s7, mode, completed_by, first_peer,
                                  height, source, validation_ms, queue_ms, n_connects, completed_run, first_run)

@@ -54,10 +54,8 @@ BEGIN
          WHERE NOT o.is_origin
     ),
     gone AS (
-        DELETE FROM block_skew s
-         WHERE s.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE w.hash = s.hash AND w.node_id = s.node_id AND w.stage = s.stage)
+        DELETE FROM block_skew
+         WHERE day = of_day AND (hash, node_id, stage) NOT IN (SELECT hash, node_id, stage FROM wanted)
     )
     INSERT INTO block_skew AS s (hash, node_id, stage, day, height, at, skew_ms, skew_lo_ms, skew_hi_ms, queue_ms,
                                  significant, provisional, delay_ms, delay_error_ms)

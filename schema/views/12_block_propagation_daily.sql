@@ -30,8 +30,7 @@ BEGIN
           FROM counted GROUP BY stage
     ),
     gone AS (
-        DELETE FROM block_propagation_day d
-         WHERE d.day = of_day AND NOT EXISTS (SELECT FROM wanted w WHERE w.stage = d.stage)
+        DELETE FROM block_propagation_day WHERE day = of_day AND stage NOT IN (SELECT stage FROM wanted)
     )
     INSERT INTO block_propagation_day AS d (day, stage, blocks, nodes, p50_ms, p90_ms, p99_ms, mean_ms, error_ms)
     SELECT of_day, stage, blocks, nodes, p[1], p[2], p[3], mean_ms, error_ms FROM wanted

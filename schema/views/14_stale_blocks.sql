@@ -53,9 +53,8 @@ BEGIN
           FROM ranked WHERE place > 1 GROUP BY network, height
     ),
     gone AS (
-        DELETE FROM stale_height s
-         WHERE s.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w WHERE w.network = s.network AND w.height = s.height)
+        DELETE FROM stale_height
+         WHERE day = of_day AND (network, height) NOT IN (SELECT network, height FROM wanted)
     )
     INSERT INTO stale_height AS s (day, network, height, block_hashes, first_node_ids, first_times, kept_hash)
     SELECT of_day, network, height, block_hashes, first_node_ids, first_times, kept_hash FROM wanted

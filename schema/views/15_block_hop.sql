@@ -11,9 +11,12 @@ DECLARE
     until  timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
     hashes bytea[] := blocks_of(of_day);
 BEGIN
-    WITH message AS MATERIALIZED (
-        SELECT a.node_id, a.run_id, a.peer_id, a.inbound, a.msg_type, a.hash, a.ts, a.clk, a.tid,
-               l.other_node_id, l.other_run_id, l.other_peer_id,
+    WITH message AS (
+        SELECT a.hash, a.msg_type, a.inbound, a.ts, a.clk, a.tid,
+               CASE WHEN a.inbound THEN a.node_id ELSE l.other_node_id END AS node_id,
+               CASE WHEN a.inbound THEN a.run_id ELSE l.other_run_id END AS run_id,
+               CASE WHEN a.inbound THEN a.peer_id ELSE l.other_peer_id END AS peer_id,
+               CASE WHEN a.inbound THEN l.other_node_id ELSE a.node_id END AS other_node_id,
                row_number() OVER (PARTITION BY a.node_id, a.run_id, a.peer_id, a.inbound, a.msg_type, a.hash
                                   ORDER BY a.clk, a.ts, a.seq) AS number,
                count(*) OVER (PARTITION BY a.node_id, a.run_id, a.peer_id, a.inbound, a.msg_type, a.hash) AS numbers
@@ -22,63 +25,69 @@ BEGIN
          WHERE a.ts >= since - interval '1 day' AND a.ts < until + interval '1 day' AND a.hash = ANY (hashes)
            AND a.msg_type IN ('cmpctblock', 'blocktxn', 'block', 'getdata', 'getblocktxn')
     ),
+    -- Seen from who took it up: one event there, and one where it was sent.
     paired AS (
-        SELECT i.hash, i.node_id, i.run_id, i.peer_id, i.other_node_id, i.msg_type, i.ts, i.clk, i.tid,
-               CASE WHEN i.msg_type LIKE 'get%' THEN 'from' ELSE 'to' END AS side,
-               unix_us(i.ts) * 1000 + ci.corr_ns AS in_ns,
-               unix_us(o.ts) * 1000 + co.corr_ns AS out_ns,
-               ci.eps_ns + co.eps_ns + CASE WHEN ci.reference IS DISTINCT FROM co.reference
-                                            THEN ci.ref_maxerror_ns + co.ref_maxerror_ns ELSE 0 END AS error_ns,
-               corrected(i.ts, ci.corr_ns) AS at
-          FROM message i
-          JOIN message o
-            ON o.node_id = i.other_node_id AND o.run_id = i.other_run_id AND o.peer_id = i.other_peer_id
-           AND NOT o.inbound AND o.msg_type = i.msg_type AND o.hash = i.hash AND o.number = i.number
-           AND o.numbers = i.numbers
-          LEFT JOIN clock_segment ci ON ci.node_id = i.node_id AND ci.clk = i.clk
-          LEFT JOIN clock_segment co ON co.node_id = o.node_id AND co.clk = o.clk
-         WHERE i.inbound
+        SELECT hash, node_id, run_id, peer_id, other_node_id, msg_type,
+               max(ts) FILTER (WHERE inbound) AS ts, max(clk) FILTER (WHERE inbound) AS clk,
+               max(tid) FILTER (WHERE inbound) AS tid,
+               max(ts) FILTER (WHERE NOT inbound) AS sent_ts, max(clk) FILTER (WHERE NOT inbound) AS sent_clk
+          FROM message
+         GROUP BY hash, node_id, run_id, peer_id, other_node_id, msg_type, number, numbers
+        HAVING count(*) = 2 AND bool_or(inbound) AND NOT bool_and(inbound)
     ),
-    leg AS MATERIALIZED (
-        SELECT DISTINCT ON (p.hash, p.node_id, p.run_id, p.peer_id, p.side) p.*, b.s6_duration_ns
+    timed AS (
+        SELECT p.hash, p.node_id, p.run_id, p.peer_id, p.other_node_id, p.msg_type, p.ts, p.clk, p.tid,
+               CASE WHEN p.msg_type LIKE 'get%' THEN 'from' ELSE 'to' END AS side,
+               unix_us(p.ts) * 1000 + i.corr_ns - unix_us(p.sent_ts) * 1000 - o.corr_ns AS way_ns,
+               i.eps_ns + o.eps_ns + CASE WHEN i.reference IS DISTINCT FROM o.reference
+                                          THEN i.ref_maxerror_ns + o.ref_maxerror_ns ELSE 0 END AS error_ns,
+               corrected(p.ts, i.corr_ns) AS at
           FROM paired p
-          LEFT JOIN block_arrival b ON b.node_id = p.node_id AND b.hash = p.hash
-          LEFT JOIN block_arrival r ON r.hash = p.hash
-           AND r.node_id = CASE p.side WHEN 'to' THEN p.node_id ELSE p.other_node_id END
+          LEFT JOIN clock_segment i ON i.node_id = p.node_id AND i.clk = p.clk
+          LEFT JOIN clock_segment o ON o.node_id = p.other_node_id AND o.clk = p.sent_clk
+    ),
+    leg AS (
+        SELECT DISTINCT ON (t.hash, t.node_id, t.run_id, t.peer_id, t.side)
+               t.hash, t.node_id, t.run_id, t.peer_id, t.other_node_id, t.side, t.msg_type, t.ts, t.tid, t.at, t.way_ns,
+               t.error_ns, b.s6_duration_ns
+          FROM timed t
+          LEFT JOIN block_arrival b ON b.node_id = t.node_id AND b.hash = t.hash
+          -- Who got the block: the one that took it up, or the one that asked for it.
+          LEFT JOIN block_arrival r ON r.hash = t.hash
+           AND r.node_id = CASE t.side WHEN 'to' THEN t.node_id ELSE t.other_node_id END
           LEFT JOIN clock_segment c ON c.node_id = r.node_id AND c.clk = r.s6_clk
-         ORDER BY p.hash, p.node_id, p.run_id, p.peer_id, p.side,
-                  coalesce(p.at <= corrected(r.s6_ts, c.corr_ns), true) DESC, p.clk DESC, p.ts DESC
+         ORDER BY t.hash, t.node_id, t.run_id, t.peer_id, t.side,
+                  coalesce(t.at <= corrected(r.s6_ts, c.corr_ns), true) DESC, t.clk DESC, t.ts DESC
     ),
     busy AS (
-        SELECT l.hash, l.node_id, l.run_id, l.peer_id, l.side, min(w.start_ts) AS start_ts
+        SELECT l.hash, l.node_id, l.run_id, l.peer_id, l.other_node_id, l.side, l.msg_type, l.ts, l.at, l.way_ns,
+               l.error_ns, l.s6_duration_ns, min(w.start_ts) AS busy_since
           FROM leg l
-          JOIN validation_window w ON w.node_id = l.node_id AND w.run_id = l.run_id
+          LEFT JOIN validation_window w ON w.node_id = l.node_id AND w.run_id = l.run_id
            AND w.connected_ts BETWEEN l.ts - interval '1 hour' AND l.ts
            AND l.ts <= coalesce(w.last_removal_ts, w.connected_ts) + interval '100 ms'
            AND (w.tid = l.tid OR w.tid = 0 OR coalesce(l.tid, 0) = 0)
-         GROUP BY l.hash, l.node_id, l.run_id, l.peer_id, l.side
+         GROUP BY l.hash, l.node_id, l.run_id, l.peer_id, l.other_node_id, l.side, l.msg_type, l.ts, l.at, l.way_ns,
+                  l.error_ns, l.s6_duration_ns
     ),
     waited AS (
-        SELECT l.*,
-               -- It cannot have waited longer than it was on its way.
-               least(unix_us(l.ts) * 1000 - unix_us(b.start_ts) * 1000, greatest(l.in_ns - l.out_ns, 0)) AS queue_ns
-          FROM leg l LEFT JOIN busy b USING (hash, node_id, run_id, peer_id, side)
+        -- It cannot have waited longer than it was on its way.
+        SELECT *, CASE WHEN busy_since IS NULL THEN 0
+                       ELSE least((unix_us(ts) - unix_us(busy_since)) * 1000, greatest(way_ns, 0)) END AS queue_ns
+          FROM busy
     ),
     wanted AS MATERIALIZED (
         SELECT hash, node_id, run_id, peer_id, other_node_id, side, msg_type, at,
-               CASE WHEN in_ns - out_ns IS NOT NULL THEN coalesce(queue_ns, 0) / 1e6::float8 END AS queue_ms,
-               CASE WHEN error_ns IS NOT NULL
-                    THEN (in_ns - out_ns - coalesce(queue_ns, 0)) / 1e6::float8 END AS network_ms,
+               CASE WHEN way_ns IS NOT NULL THEN queue_ns / 1e6::float8 END AS queue_ms,
+               CASE WHEN error_ns IS NOT NULL THEN (way_ns - queue_ns) / 1e6::float8 END AS network_ms,
                s6_duration_ns / 1e6::float8 AS validation_ms,
                error_ns / 1e6::float8 AS error_ms
           FROM waited
     ),
     gone AS (
-        DELETE FROM block_hop_leg h
-         WHERE h.day = of_day
-           AND NOT EXISTS (SELECT FROM wanted w
-                            WHERE (w.hash, w.node_id, w.run_id, w.peer_id, w.side)
-                                = (h.hash, h.node_id, h.run_id, h.peer_id, h.side))
+        DELETE FROM block_hop_leg
+         WHERE day = of_day
+           AND (hash, node_id, run_id, peer_id, side) NOT IN (SELECT hash, node_id, run_id, peer_id, side FROM wanted)
     )
     INSERT INTO block_hop_leg AS h (hash, node_id, run_id, peer_id, other_node_id, day, side, msg_type, at,
                                     queue_ms, network_ms, validation_ms, error_ms)

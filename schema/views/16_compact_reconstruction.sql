@@ -15,8 +15,7 @@ BEGIN
          GROUP BY a.node_id
     ),
     gone AS (
-        DELETE FROM compact_day d
-         WHERE d.day = of_day AND NOT EXISTS (SELECT FROM wanted w WHERE w.node_id = d.node_id)
+        DELETE FROM compact_day WHERE day = of_day AND node_id NOT IN (SELECT node_id FROM wanted)
     )
     INSERT INTO compact_day AS d
            (day, node_id, blocks, without_request, prefilled, requested_tx, requested_bytes, high_bandwidth)

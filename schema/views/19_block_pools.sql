@@ -30,9 +30,13 @@ BEGIN
          WHERE s.day BETWEEN of_day - 1 AND of_day
     ),
     missing AS (
-        SELECT n.pool, count(*) AS missing_tx
-          FROM named n JOIN compact_missing_tx m ON m.hash = n.hash
-         WHERE m.ts >= (of_day - 1)::timestamp AT TIME ZONE 'UTC' AND m.ts < (of_day + 2)::timestamp AT TIME ZONE 'UTC'
+        SELECT n.pool, sum(m.missing_tx)::bigint AS missing_tx
+          FROM named n
+          JOIN (SELECT hash, count(*) AS missing_tx
+                  FROM compact_missing_tx
+                 WHERE ts >= (of_day - 1)::timestamp AT TIME ZONE 'UTC'
+                   AND ts < (of_day + 2)::timestamp AT TIME ZONE 'UTC'
+                 GROUP BY hash) m USING (hash)
          GROUP BY n.pool
     ),
     wanted AS MATERIALIZED (
@@ -45,8 +49,7 @@ BEGIN
          GROUP BY n.pool, s.p, m.missing_tx
     ),
     gone AS (
-        DELETE FROM pool_day d
-         WHERE d.day = of_day AND NOT EXISTS (SELECT FROM wanted w WHERE w.pool = d.pool)
+        DELETE FROM pool_day WHERE day = of_day AND pool NOT IN (SELECT pool FROM wanted)
     )
     INSERT INTO pool_day AS d (day, pool, blocks, p50_ms, p90_ms, p99_ms, stale, missing_tx)
     SELECT of_day, pool, blocks, p50_ms, p90_ms, p99_ms, stale, missing_tx FROM wanted

@@ -20,7 +20,8 @@ public enum AddrV2 {
         do {
             declared = Int(try reader.minimalCompactSize(limit: UInt64(maximumEntries)))
         } catch {
-            return Delivery(declared: error.claimedCount, delivered: 0, status: extent.status(after: error))
+            return Delivery(
+                declared: error.claimedCount ?? 0, delivered: 0, status: extent.status(after: error))
         }
 
         // Once over all entries first, so that a malformed message delivers none.

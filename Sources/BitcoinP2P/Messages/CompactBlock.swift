@@ -34,6 +34,33 @@ public struct CompactBlock: Sendable, Hashable {
     /// ``maximumTransactions``, and an index behind the end of the block (Bitcoin Core's
     /// `PartiallyDownloadedBlock::InitData`).
     public static func decode(_ payload: RawSpan, size: Int) -> Decoded<CompactBlock> {
+        read(payload, size: size, shortIDs: { _ in }, prefilled: { _, _, _ in })
+    }
+
+    /// Decodes a `cmpctblock`; hands each short id to `shortID`, and then each transaction given in full to
+    /// `prefilled`, with its place in the block and its bytes.
+    ///
+    /// The message is read in one pass: what stands before a malformed part is delivered.
+    public static func forEach(
+        _ payload: RawSpan, size: Int, shortID: (UInt64) -> Void,
+        prefilled body: (Int, Transaction, RawSpan) -> Void
+    ) -> Decoded<CompactBlock> {
+        read(
+            payload, size: size,
+            shortIDs: { ids in
+                var reader = ByteReader(ids)
+                while let low = try? reader.u32(), let high = try? reader.u16() {
+                    shortID(UInt64(low) | UInt64(high) << 32)
+                }
+            }, prefilled: body)
+    }
+
+    /// Decodes a `cmpctblock`; hands the short ids that were captured to `shortIDs`, all at once, since most who
+    /// decode one step over them.
+    private static func read(
+        _ payload: RawSpan, size: Int, shortIDs: (RawSpan) -> Void,
+        prefilled body: (Int, Transaction, RawSpan) -> Void
+    ) -> Decoded<CompactBlock> {
         let extent = Extent(payload, size: size)
         var reader = payload.reader(extent)
         var block: CompactBlock?
@@ -45,7 +72,10 @@ public struct CompactBlock: Sendable, Hashable {
             let short = Int(try reader.minimalCompactSize(limit: UInt64(maximumTransactions)))
             fields.shortIDCount = short
             block = fields
-            try reader.skip(short * shortIDBytes)
+            let complete = min(short, reader.remaining / shortIDBytes)
+            shortIDs(try reader.bytes(complete * shortIDBytes))
+            // Fails, and tells why, unless all of them were there.
+            try reader.skip((short - complete) * shortIDBytes)
             let prefilled = Int(try reader.minimalCompactSize(limit: UInt64(maximumTransactions - short)))
             guard short + prefilled > 0 else { return Decoded(nil, .malformed) }
             fields.prefilledCount = prefilled
@@ -58,7 +88,9 @@ public struct CompactBlock: Sendable, Hashable {
                     fields.coinbase = Coinbase(peeking: reader)
                     block = fields
                 }
-                _ = try Transaction(reading: &reader)
+                let start = reader.offset
+                let transaction = try Transaction(reading: &reader)
+                body(index, transaction, payload.extracting(start..<reader.offset))
             }
             return Decoded(block, extent.status(remaining: reader.remaining))
         } catch {

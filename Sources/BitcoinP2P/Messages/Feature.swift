@@ -1,7 +1,7 @@
-internal import ByteCodec
+public import ByteCodec
 
 /// `feature`: offers an optional part of the protocol before `verack` (BIP434).
-public struct Feature: Sendable, Hashable {
+public struct Feature: ShortMessage {
     /// Bytes an id may have.
     public static let idLengths = 4...80
     /// Most bytes of data.
@@ -12,19 +12,13 @@ public struct Feature: Sendable, Hashable {
     /// What the feature wants to say about itself.
     public let data: [UInt8]
 
-    /// Decodes the captured part of a `feature` of `size` bytes.
-    public static func decode(_ payload: RawSpan, size: Int) -> Decoded<Feature> {
-        let extent = Extent(payload, size: size)
-        var reader = payload.reader(extent)
-        do {
-            let idLength = Int(try reader.minimalCompactSize(limit: UInt64(idLengths.upperBound)))
-            guard idLengths.contains(idLength) else { return Decoded(nil, .malformed) }
-            let id = try reader.array(idLength)
-            let dataLength = Int(try reader.minimalCompactSize(limit: UInt64(maximumData)))
-            let data = try reader.array(dataLength)
-            return Decoded(Feature(id: id, data: data), extent.status(remaining: reader.remaining))
-        } catch {
-            return Decoded(nil, extent.status(after: error))
-        }
+    /// The fields at the front of `reader`; nil if the id is too short.
+    @_lifetime(reader: copy reader)
+    public init?(reading reader: inout ByteReader) throws(ByteCodecError) {
+        let idLength = Int(try reader.minimalCompactSize(limit: UInt64(Self.idLengths.upperBound)))
+        id = try reader.array(idLength)
+        let dataLength = Int(try reader.minimalCompactSize(limit: UInt64(Self.maximumData)))
+        data = try reader.array(dataLength)
+        guard Self.idLengths.contains(idLength) else { return nil }
     }
 }

@@ -1,24 +1,18 @@
-internal import ByteCodec
+public import ByteCodec
 
 /// `sendcmpct`: offers and asks for compact blocks (BIP152).
-public struct SendCompact: Sendable, Hashable {
+public struct SendCompact: ShortMessage {
     /// Whether new blocks are to be announced with `cmpctblock` (high-bandwidth mode).
     public let announce: Bool
     /// The version of compact blocks; Bitcoin Core knows only 2.
     public let version: UInt64
 
-    /// Decodes the captured part of a `sendcmpct` of `size` bytes.
-    public static func decode(_ payload: RawSpan, size: Int) -> Decoded<SendCompact> {
-        let extent = Extent(payload, size: size)
-        var reader = payload.reader(extent)
-        do {
-            let announce = try reader.u8() != 0
-            let version = try reader.u64()
-            return Decoded(
-                SendCompact(announce: announce, version: version),
-                extent.status(remaining: reader.remaining))
-        } catch {
-            return Decoded(nil, extent.status(after: error))
-        }
+    /// The fields at the front of `reader`; nil if the first is neither 0 nor 1, as BIP152 asks.
+    @_lifetime(reader: copy reader)
+    public init?(reading reader: inout ByteReader) throws(ByteCodecError) {
+        let mode = try reader.u8()
+        version = try reader.u64()
+        guard mode <= 1 else { return nil }
+        announce = mode == 1
     }
 }

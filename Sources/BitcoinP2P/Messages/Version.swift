@@ -38,24 +38,24 @@ public struct Version: Sendable, Hashable {
         do {
             var fields = try Version(readingRequired: &reader)
             version = fields
-            // Bitcoin Core looks for each further group only if there are bytes left.
-            if !reader.isAtEnd {
+            // Bitcoin Core looks for each further group only if the message has bytes left.
+            if reader.offset < extent.size {
                 let services = try reader.u64()
                 let address = try NetworkAddress(readingLegacy: &reader)
                 fields.nonce = try reader.u64()
                 (fields.senderServices, fields.sender) = (services, address)
                 version = fields
             }
-            if !reader.isAtEnd {
+            if reader.offset < extent.size {
                 let count = try reader.minimalCompactSize(limit: UInt64(maximumUserAgent))
                 fields.userAgent = try reader.array(Int(count))
                 version = fields
             }
-            if !reader.isAtEnd {
+            if reader.offset < extent.size {
                 fields.startHeight = try reader.i32()
                 version = fields
             }
-            if !reader.isAtEnd {
+            if reader.offset < extent.size {
                 fields.relay = try reader.u8() != 0
                 version = fields
             }

@@ -22,6 +22,8 @@ public struct Transaction: Sendable, Hashable {
     public let isCoinbase: Bool
     /// Bytes of marker and flag, which the txid does not cover.
     private let markerBytes: Int
+    /// Bytes from the start to the number of outputs.
+    private let outputsStart: Int
     /// Bytes from the start to the end of the last output.
     private let bodyEnd: Int
 
@@ -45,6 +47,42 @@ public struct Transaction: Sendable, Hashable {
         SHA256d.hash(bytes.extracting(first: size))
     }
 
+    /// Hands each input to `body`, in order. `bytes` are the bytes this outline was made of.
+    public func forEachInput(of bytes: RawSpan, _ body: (borrowing TransactionInput) -> Void) {
+        var reader = reader(of: bytes, from: 4 + markerBytes)
+        guard (try? reader.minimalCompactSize()) != nil else { return }
+        for _ in 0..<inputCount {
+            guard let input = try? TransactionInput(reading: &reader) else { return }
+            body(input)
+        }
+    }
+
+    /// Hands each output to `body`, in order. `bytes` are the bytes this outline was made of.
+    public func forEachOutput(of bytes: RawSpan, _ body: (borrowing TransactionOutput) -> Void) {
+        var reader = reader(of: bytes, from: outputsStart)
+        guard (try? reader.minimalCompactSize()) != nil else { return }
+        for _ in 0..<outputCount {
+            guard let output = try? TransactionOutput(reading: &reader) else { return }
+            body(output)
+        }
+    }
+
+    /// Hands the witness of each input to `body`, in order, if there are witnesses. `bytes` are the bytes this
+    /// outline was made of.
+    public func forEachWitness(of bytes: RawSpan, _ body: (borrowing Witness) -> Void) {
+        guard hasWitness else { return }
+        var reader = reader(of: bytes, from: bodyEnd)
+        for _ in 0..<inputCount {
+            guard let witness = try? Witness(reading: &reader) else { return }
+            body(witness)
+        }
+    }
+
+    @_lifetime(copy bytes)
+    private func reader(of bytes: RawSpan, from offset: Int) -> ByteReader {
+        ByteReader(bytes.extracting(offset..<size))
+    }
+
     /// The transaction at the front of `reader` (Bitcoin Core's `UnserializeTransaction`).
     @_lifetime(reader: copy reader)
     init(reading reader: inout ByteReader) throws(ByteCodecError) {
@@ -55,6 +93,10 @@ public struct Transaction: Sendable, Hashable {
         var flags: UInt8 = 0
         if inputs == 0 {
             flags = try reader.u8()
+            // A flag that nobody knows is malformed for Bitcoin Core, whatever follows.
+            guard flags <= 1 else {
+                throw .limitExceeded(offset: start + 5, value: UInt64(flags), limit: 1)
+            }
             if flags != 0 { inputs = Int(try reader.minimalCompactSize(limit: maximumLength)) }
         }
         markerBytes = flags == 0 ? 0 : 2
@@ -63,25 +105,22 @@ public struct Transaction: Sendable, Hashable {
         // No inputs and no flags: the byte read as flags was the count of no outputs.
         if inputs > 0 || flags != 0 {
             for index in 0..<inputs {
-                let outpoint = try Outpoint(reading: &reader)
-                spendsNothing = index == 0 && outpoint.isNull
-                try Self.skipScript(&reader)
-                try reader.skip(4)
+                let input = try TransactionInput(reading: &reader)
+                spendsNothing = index == 0 && input.outpoint.isNull
             }
+            outputsStart = reader.offset - start
             outputs = Int(try reader.minimalCompactSize(limit: maximumLength))
-            for _ in 0..<outputs {
-                value &+= try reader.i64()
-                try Self.skipScript(&reader)
-            }
+            for _ in 0..<outputs { value &+= try TransactionOutput(reading: &reader).value }
+        } else {
+            outputsStart = reader.offset - start - 1
         }
         bodyEnd = reader.offset - start
-        if flags & 1 != 0 {
+        if flags != 0 {
             var items = 0
-            for _ in 0..<inputs { items += try Self.skipWitness(&reader) }
+            for _ in 0..<inputs { items += try Witness(reading: &reader).itemCount }
             // A flag without any witness is malformed for Bitcoin Core.
             guard items > 0 else { throw .notMinimal(offset: start + 4) }
         }
-        guard flags <= 1 else { throw .limitExceeded(offset: start + 5, value: UInt64(flags), limit: 1) }
         lockTime = try reader.u32()
         size = reader.offset - start
         strippedSize = bodyEnd - markerBytes + 4
@@ -91,33 +130,4 @@ public struct Transaction: Sendable, Hashable {
         hasWitness = flags != 0
         isCoinbase = inputs == 1 && spendsNothing
     }
-
-    @_lifetime(reader: copy reader)
-    private static func skipScript(_ reader: inout ByteReader) throws(ByteCodecError) {
-        let count = try reader.minimalCompactSize(limit: maximumLength)
-        try reader.skip(Int(count))
-    }
-
-    /// Steps over one input's witness and tells how many items it has.
-    @_lifetime(reader: copy reader)
-    private static func skipWitness(_ reader: inout ByteReader) throws(ByteCodecError) -> Int {
-        let items = Int(try reader.minimalCompactSize(limit: maximumLength))
-        for _ in 0..<items { try skipScript(&reader) }
-        return items
-    }
-}
-
-/// Which coin an input spends.
-struct Outpoint {
-    let txid: Hash256
-    let index: UInt32
-
-    @_lifetime(reader: copy reader)
-    init(reading reader: inout ByteReader) throws(ByteCodecError) {
-        txid = try Hash256(reading: &reader)
-        index = try reader.u32()
-    }
-
-    /// Whether it is none, as in a coinbase.
-    var isNull: Bool { index == .max && txid == .zero }
 }

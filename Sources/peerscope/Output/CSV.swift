@@ -12,7 +12,8 @@ enum CSV {
         fields.map(field).joined(separator: ",") + "\r\n"
     }
 
-    private static func field(_ value: String?) -> String {
+    /// A value as a field.
+    static func field(_ value: String?) -> String {
         guard let value else { return "" }
         let isPlain = !value.isEmpty && !value.utf8.contains { [0x22, 0x2c, 0x0a, 0x0d].contains($0) }
         return isPlain

@@ -1,7 +1,7 @@
 import PostgreSQL
 
-/// Rows as JSON: numbers are numbers, times ISO 8601 in UTC, identifiers (…_id of type bigint) strings, since
-/// they need more bits than many readers' numbers have.
+/// Rows as JSON: numbers are numbers, times ISO 8601 in UTC, identifiers of type bigint strings, since they need
+/// more bits than many readers' numbers have.
 enum JSON {
     /// The rows as an array of objects, one a line.
     static func array(_ result: QueryResult?) -> String {
@@ -15,11 +15,16 @@ enum JSON {
         return "[" + rows.joined(separator: ",\n ") + "]"
     }
 
+    /// Whether a column of type bigint holds random bits and no quantity.
+    static func isIdentifier(_ column: String) -> Bool {
+        column.hasSuffix("_id") || column.hasSuffix("nonce")
+    }
+
     private static func text(_ value: String?, name: String, type: UInt32) -> String {
         guard let value else { return "null" }
         switch type {
         case 16: return value == "t" ? "true" : "false"
-        case 20 where name.hasSuffix("_id"): return string(value)
+        case 20 where isIdentifier(name): return string(value)
         case 20, 21, 23: return value
         case 700, 701, 1700:
             // JSON has neither infinity nor NaN.
@@ -31,7 +36,7 @@ enum JSON {
     }
 
     /// `2026-11-23 20:00:00.5+00` as `2026-11-23T20:00:00.5Z`.
-    private static func time(_ value: String) -> String {
+    static func time(_ value: String) -> String {
         guard value.hasSuffix("+00") else { return value }
         return value.dropLast(3).split(separator: " ").joined(separator: "T") + "Z"
     }

@@ -1,5 +1,3 @@
-import BPF
-import CRecord
 public import Tracepoints
 
 /// What is captured of each tracepoint, and how many bytes of each message's payload.
@@ -71,25 +69,4 @@ public struct CapturePolicy: Sendable, Equatable {
 
     /// The mode of `tracepoint`.
     public func mode(_ tracepoint: Tracepoint) -> Mode { modes[tracepoint] ?? .full }
-
-    /// Writes the policy into the maps the programs read.
-    func install(in maps: CaptureMaps) throws(BPFError) {
-        var stale: ps_snaplen_key? = nil
-        while let key = maps.snaplens.key(after: stale) {
-            maps.snaplens.remove(key)
-            stale = nil
-        }
-        for (kind, bytes) in snaplens {
-            var key = ps_snaplen_key()
-            key.inbound = kind.inbound ? 1 : 0
-            setFixedText(&key.type, kind.type)
-            try maps.snaplens.set(key, min(bytes, Self.largestSnaplen))
-        }
-        for tracepoint in Tracepoint.allCases {
-            try maps.policy.set(
-                UInt32(tracepoint.rawValue),
-                ps_policy(mode: UInt32(mode(tracepoint).rawValue), snaplen: min(snaplen, Self.largestSnaplen))
-            )
-        }
-    }
 }

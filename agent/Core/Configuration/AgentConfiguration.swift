@@ -31,6 +31,10 @@ public struct AgentConfiguration: Sendable {
     public var agent = ""
     /// Host and port of the aggregator.
     public var aggregator = "127.0.0.1:9735"
+    /// Keys and certificates; nil speaks plaintext, which is for an aggregator on this host.
+    public var tls: TLSSettings?
+    /// Whether an aggregator elsewhere may be spoken to in plaintext.
+    public var isInsecure = false
     /// Folder of streams, leases and spools.
     public var state = "/var/lib/peerscope-agent"
     /// The streamer's user, to whom the attacher gives the maps; nil leaves them to root.
@@ -50,6 +54,9 @@ public struct AgentConfiguration: Sendable {
     /// Milliseconds between two batches of a node.
     public var batchInterval = 100
 
+    /// Bytes of a segment of a spool: what goes at a time when the spools reach their bound, so a small part of it.
+    var segmentBytes: Int { min(16 << 20, max(64 << 10, spoolBytes / (8 * max(1, nodes.count)))) }
+
     /// The defaults.
     public init() {}
 
@@ -66,6 +73,7 @@ public struct AgentConfiguration: Sendable {
                 reason: "agent name \"\(agent)\" has characters other than letters, digits, . _ -",
                 remedy: "set `agent` to another name")
         }
+        try tls?.check()
         if pinFolder.isEmpty { pinFolder = "/sys/fs/bpf/peerscope/\(agent)" }
         var seen: Set<String> = []
         for node in nodes {

@@ -1,3 +1,4 @@
+import Identity
 import Tracepoints
 import Yams
 
@@ -8,7 +9,7 @@ public struct AgentConfigurationFile {
     private let path: String
     private static let keys = [
         "agent", "aggregator", "state", "user", "pins", "nodes", "policy", "snaplen", "spool",
-        "batch_interval_ms",
+        "batch_interval_ms", "tls", "tls_ca", "tls_certificate", "tls_key", "insecure",
     ]
 
     /// Applies the file at `path` to `configuration`.
@@ -35,6 +36,20 @@ public struct AgentConfigurationFile {
             case "state": configuration.state = try text(value)
             case "user": configuration.user = try text(value)
             case "pins": configuration.pinFolder = try text(value)
+            case "tls": try tls(value, &configuration)
+            case "tls_ca", "tls_certificate", "tls_key":
+                let file = beside(try text(value))
+                var settings = configuration.tls ?? TLSSettings()
+                settings.set(
+                    authority: key == "tls_ca" ? file : nil,
+                    certificate: key == "tls_certificate" ? file : nil,
+                    key: key == "tls_key" ? file : nil)
+                configuration.tls = settings
+            case "insecure":
+                guard let flag = Bool(try text(value)) else {
+                    throw wrong(value, "`insecure` is true or false")
+                }
+                configuration.isInsecure = flag
             case "batch_interval_ms": configuration.batchInterval = try integer(value, 10...10_000)
             case "nodes": configuration.nodes = try nodes(value)
             case "policy": try policy(value, &configuration.policy)
@@ -42,6 +57,28 @@ public struct AgentConfigurationFile {
             default: try spool(value, &configuration)
             }
         }
+    }
+
+    /// Keys and certificates in the file itself, as `enroll` prints them; then the file is as secret as the key.
+    private func tls(_ node: Node, _ configuration: inout AgentConfiguration) throws(AgentError) {
+        var settings = configuration.tls ?? TLSSettings()
+        for (key, value) in try mapping(node, ["ca", "certificate", "key"]) {
+            let pem = TLSSettings.Place.text(try text(value))
+            switch key {
+            case "ca": settings.authority = pem
+            case "certificate": settings.certificate = pem
+            default:
+                settings.key = pem
+                do { _ = try IdentityFile.read(path, .secret) } catch { throw AgentError(error) }
+            }
+        }
+        configuration.tls = settings
+    }
+
+    /// A path as it is meant in this file: relative to its folder.
+    private func beside(_ file: String) -> String {
+        guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return file }
+        return path[...slash] + file
     }
 
     private func nodes(_ list: Node) throws(AgentError) -> [AgentConfiguration.Node] {

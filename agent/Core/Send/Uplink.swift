@@ -9,12 +9,11 @@ import Tracepoints
 
 /// Keeps one connection to the aggregator and sends what is in the spools over it.
 ///
-/// Everything happens on one event loop. A lost connection is made again, after 0.2 s at first and 5 s at most;
-/// meanwhile the spools grow, and the nodes notice nothing.
+/// Everything happens on one event loop. A lost connection is made again, after 0.2 s at first and 5 s at most, 30 s
+/// where one side refuses the other; meanwhile the spools grow, and the nodes notice nothing.
 final class Uplink: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let host: String
-    private let port: Int
+    private let transport: UplinkTransport
     private let clock: AgentClock
     private let streams: [UplinkStream]
     private let source: Hello.Source
@@ -28,21 +27,17 @@ final class Uplink: Sendable {
     private struct State {
         var channel: (any Channel)?
         var failures = 0
+        /// Why the connection there is will have ended, as far as is known.
+        var end: UplinkEnd?
+        /// What was told last about connections that fail.
+        var told: String?
     }
 
     init(
         _ configuration: AgentConfiguration, clock: AgentClock, streams: [UplinkStream], source: Hello.Source,
-        link: UplinkMailbox, log: Logger
+        transport: UplinkTransport, link: UplinkMailbox, log: Logger
     ) throws {
-        let parts = configuration.aggregator.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count >= 2, let port = Int(parts[parts.count - 1]), (1...65535).contains(port) else {
-            throw AgentError(
-                doing: "reading the aggregator's address \"\(configuration.aggregator)\"",
-                reason: "it has no port",
-                remedy: "write host:port, such as 127.0.0.1:9735")
-        }
-        host = parts.dropLast().joined(separator: ":").trimmingBrackets
-        self.port = port
+        self.transport = transport
         self.configuration = configuration
         self.clock = clock
         self.streams = streams
@@ -80,46 +75,67 @@ final class Uplink: Sendable {
 
     private func connect() {
         guard !stopping.load(ordering: .acquiring) else { return }
-        let handler: @Sendable () -> UplinkHandler = { [self] in
-            UplinkHandler(
-                hello: hello(), clock: clock, streams: streams, link: link, log: log,
-                opened: { [self] in state.withLock { $0.failures = 0 } })
-        }
         ClientBootstrap(group: group)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(5))
-            .channelInitializer { channel in
-                // TLS comes in front of this handler.
+            .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(handler())
+                    let presented = try transport.secure(channel)
+                    try channel.pipeline.syncOperations.addHandler(handler(presented))
                 }
             }
-            .connect(host: host, port: port)
+            .connect(host: transport.address.host, port: transport.address.port)
             .whenComplete { [self] result in
                 switch result {
                 case .success(let channel):
                     state.withLock { $0.channel = channel }
                     channel.closeFuture.whenComplete { [self] _ in
-                        state.withLock { $0.channel = nil }
-                        connectLater("the connection was lost")
+                        let end = state.withLock { state in
+                            state.channel = nil
+                            defer { state.end = nil }
+                            return state.end
+                        }
+                        connectLater(
+                            end ?? UplinkEnd(reason: "the connection was lost", hint: nil, isRefusal: false))
                     }
-                case .failure(let error): connectLater("\(error)")
+                case .failure(let error):
+                    connectLater(UplinkEnd(reason: "\(error)", hint: nil, isRefusal: false))
                 }
             }
     }
 
-    private func connectLater(_ why: String) {
+    private func handler(_ presented: AggregatorCertificate?) -> UplinkHandler {
+        UplinkHandler(
+            hello: hello(), clock: clock, streams: streams, link: link, log: log,
+            events: UplinkHandler.Events(
+                welcomed: { [self] in
+                    state.withLock { ($0.failures, $0.told) = (0, nil) }
+                    transport.welcomed()
+                },
+                failed: { [self] in transport.explain($0, presented) },
+                // What is noticed first is the cause.
+                ended: { [self] end in state.withLock { $0.end = $0.end ?? end } }))
+    }
+
+    private func connectLater(_ end: UplinkEnd) {
         guard !stopping.load(ordering: .acquiring) else { return }
-        let failures = state.withLock { state in
+        let (failures, isNews) = state.withLock { state in
             state.failures += 1
-            return state.failures
+            defer { state.told = end.reason }
+            return (state.failures, state.told != end.reason)
         }
-        if failures == 1 || failures.isMultiple(of: 20) {
+        if isNews || failures.isMultiple(of: 20) {
+            var about: Logger.Metadata = [
+                "aggregator": "\(configuration.aggregator)", "error": "\(end.reason)",
+            ]
+            if let hint = end.hint { about["hint"] = "\(hint)" }
             log.warning(
-                "the aggregator cannot be reached; events are kept in the spool",
-                metadata: ["aggregator": "\(configuration.aggregator)", "error": "\(why)"])
+                end.isRefusal
+                    ? "no connection to the aggregator; events are kept in the spool"
+                    : "the aggregator cannot be reached; events are kept in the spool", metadata: about)
         }
-        let delay = min(5000, 100 << min(failures, 6)) + Int.random(in: 0..<100)
+        let longest = end.isRefusal ? 30_000 : 5000
+        let delay = min(longest, 100 << min(failures, 9)) + Int.random(in: 0..<100)
         group.next().scheduleTask(in: .milliseconds(Int64(delay))) { [self] in connect() }
     }
 
@@ -138,12 +154,5 @@ final class Uplink: Sendable {
                     tracepoint: $0.rawValue,
                     mode: CaptureMode(rawValue: configuration.policy.mode($0).rawValue))
             })
-    }
-}
-
-extension String {
-    /// `[::1]` without its brackets.
-    fileprivate var trimmingBrackets: String {
-        hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self
     }
 }

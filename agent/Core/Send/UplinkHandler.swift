@@ -16,13 +16,23 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
     /// Say goodbye.
     struct Leave: Sendable {}
 
+    /// What the owner of the connection hears of it.
+    struct Events {
+        /// The aggregator has answered.
+        let welcomed: () -> Void
+        /// Puts an error of the transport into words.
+        let failed: (any Error) -> UplinkEnd
+        /// The connection will end, because of this.
+        let ended: (UplinkEnd) -> Void
+    }
+
     private var connection: AgentConnection
     private let decoder = FrameDecoder()
     private let clock: AgentClock
     private let streams: [UplinkStream]
     private let link: UplinkMailbox
     private let log: Logger
-    private let opened: @Sendable () -> Void
+    private let events: Events
     private let bootID: BootID
     private var received = ByteBuffer()
     private var pumping = false
@@ -31,7 +41,7 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
 
     init(
         hello: Hello, clock: AgentClock, streams: [UplinkStream], link: UplinkMailbox, log: Logger,
-        opened: @escaping @Sendable () -> Void
+        events: Events
     ) {
         connection = AgentConnection(hello: hello)
         bootID = hello.bootID
@@ -39,7 +49,7 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
         self.streams = streams
         self.link = link
         self.log = log
-        self.opened = opened
+        self.events = events
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -77,7 +87,7 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
         switch action {
         case .none: break
         case .welcomed(let welcome, let ping):
-            opened()
+            events.welcomed()
             log.notice("connected", metadata: ["aggregator": "\(welcome.aggregatorID)"])
             for stream in welcome.streams { settle(stream) }
             send(ping, context)
@@ -96,7 +106,12 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
                     "first": "\(nack.firstSequence)", "last": "\(nack.lastSequence)", "why": "\(nack.reason)",
                 ])
         case .close(let goodbye):
-            log.notice("the aggregator has closed the connection", metadata: ["why": "\(goodbye.reason)"])
+            let isRefusal = goodbye.code != .done && goodbye.code != .shuttingDown
+            events.ended(
+                UplinkEnd(
+                    reason: "the aggregator ended the connection: \(goodbye.reason)",
+                    hint: goodbye.code == .unauthorised ? "enroll this agent for what it watches" : nil,
+                    isRefusal: isRefusal))
             context.close(promise: nil)
         case .fail(let error): fail(error, context)
         }
@@ -213,12 +228,12 @@ final class UplinkHandler: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        log.warning("the connection failed", metadata: ["error": "\(error)"])
+        events.ended(events.failed(error))
         context.close(promise: nil)
     }
 
     private func fail(_ error: ProtocolError, _ context: ChannelHandlerContext) {
-        log.error("the connection is given up", metadata: ["error": "\(error)"])
+        events.ended(UplinkEnd(reason: "\(error)", hint: nil, isRefusal: error.code != .protocolError))
         send(Goodbye(code: error.code, reason: "\(error)"), context)
         context.close(promise: nil)
     }

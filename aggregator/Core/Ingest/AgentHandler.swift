@@ -1,16 +1,26 @@
 internal import ByteCodec
 internal import CPlatform
 internal import CollectorProtocol
+internal import Identity
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
 
 /// One agent's connection: bytes to frames, frames to the state machine, its actions to the socket and the
 /// writers. Everything runs on the channel's event loop.
+///
+/// Without a certificate (plaintext, which the owner has admitted) a greeting is believed; otherwise it must be what
+/// the certificate says, and the connection lasts no longer than the certificate.
 final class AgentHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private let gate: Gate
     private let intake: Intake
+    private let certificate: PresentedCertificate?
+    private let arrivedAt: UInt64
+    private var agent: CertifiedAgent?
     private var logger: Logger
     private var connection = AggregatorConnection()
     private var frames = FrameDecoder(maximumLength: AggregatorConnection.handshakeFrameLength)
@@ -20,18 +30,24 @@ final class AgentHandler: ChannelInboundHandler {
     private var origin: ConnectionOrigin?
     private var clock: RepeatedTask?
 
-    init(_ intake: Intake, _ logger: Logger) {
+    /// From the connection's arrival to the end of its greeting.
+    static let handshakeTime = TimeAmount.nanoseconds(Int64(ConnectionTimes.hello))
+
+    /// A connection that arrived at `arrivedAt`; without `certificate` it is in plaintext.
+    init(_ gate: Gate, _ intake: Intake, _ certificate: PresentedCertificate?, arrivedAt: UInt64) {
+        self.gate = gate
         self.intake = intake
-        self.logger = logger
+        self.certificate = certificate
+        self.arrivedAt = arrivedAt
+        logger = intake.logger
     }
 
     // MARK: - The channel's events
 
-    func channelActive(context: ChannelHandlerContext) {
-        logger[metadataKey: "agent"] = "\(context.remoteAddress?.description ?? "unknown")"
-        intake.opened(context.channel)
-        connection.connected(now: ps_monotonic_ns())
-        origin = ConnectionOrigin(self, context)
+    func handlerAdded(context: ChannelHandlerContext) {
+        logger[metadataKey: "agent"] = "\(context.remoteAddress.place)"
+        // The clock of the greeting runs since the connection arrived: TLS takes of the same ten seconds.
+        connection.connected(now: arrivedAt)
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         clock = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             bound.value.handler.tick(bound.value.context)
@@ -39,16 +55,25 @@ final class AgentHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        intake.closed(context.channel)
         clock?.cancel()
         clock = nil
         origin = nil
+        // Batches on their way keep this handler alive.
+        received = ByteBuffer()
         if !connection.isClosed { logger.info("agent disconnected") }
         _ = connection.close(.done, reason: "")
+        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.info("connection failed", metadata: ["error": "\(error)"])
+        if !connection.isClosed {
+            if let certificate, agent == nil {
+                gate.refused(context.remoteAddress, .certificate, certificate.reason(error))
+                _ = connection.close(.unauthorised, reason: "")
+            } else {
+                logger.info("connection failed", metadata: ["error": "\(error)"])
+            }
+        }
         context.close(promise: nil)
     }
 
@@ -61,6 +86,8 @@ final class AgentHandler: ChannelInboundHandler {
     }
 
     private func drain(_ context: ChannelHandlerContext, _ now: UInt64) {
+        // Who it is has to be decided before anything it says is looked at.
+        if certificate != nil, agent == nil { return }
         while !connection.isClosed {
             frames.maximumLength = connection.maximumFrameLength
             do {
@@ -111,25 +138,60 @@ final class AgentHandler: ChannelInboundHandler {
 
     // MARK: - Handshake
 
-    private func greeted(_ context: ChannelHandlerContext, _ hello: Hello) {
-        logger[metadataKey: "agent"] = "\(hello.agentID)"
-        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
-        intake.register(hello) { registration in
-            loop.execute { bound.value.handler.registered(bound.value.context, registration) }
+    /// TLS is set up: from here on it is known who speaks.
+    private func secured(_ context: ChannelHandlerContext) {
+        guard let certificate else { return }
+        switch certificate.outcome {
+        case .success(let agent):
+            self.agent = agent
+            drain(context, ps_monotonic_ns())
+        case .failure(let refusal): refuse(context, .certificate, .unauthorised, "\(refusal)")
+        case nil:
+            // The session was resumed, and nothing was presented.
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            let known = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+            certificate.decide(known.map { [$0] } ?? []) { _ in
+                guard bound.value.context.channel.isActive else { return }
+                bound.value.handler.secured(bound.value.context)
+            }
         }
     }
 
-    private func registered(_ context: ChannelHandlerContext, _ registration: Registration) {
+    private func greeted(_ context: ChannelHandlerContext, _ hello: Hello) {
+        if let objection = agent?.objection(toAgent: hello.agentID, nodes: hello.nodes.map(\.name)) {
+            return refuse(context, .claim, .unauthorised, objection)
+        }
+        logger[metadataKey: "agent"] = "\(hello.agentID)"
+        gate.greeted(context.channel, agent: hello.agentID)
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        intake.register(hello) { registration in
+            loop.execute { bound.value.handler.registered(bound.value.context, hello.agentID, registration) }
+        }
+    }
+
+    private func registered(
+        _ context: ChannelHandlerContext, _ agentID: String, _ registration: Registration
+    ) {
+        guard !connection.isClosed else { return }
+        guard let grant = intake.grant(to: agentID) else {
+            return refuse(
+                context, .limit, .shuttingDown,
+                "batches of earlier connections of agent \(agentID) are still being stored")
+        }
+        origin = ConnectionOrigin(self, context, grant)
         for stream in registration.streams { streams[stream.position.streamID] = stream }
-        let welcome = intake.welcome(registration)
+        let welcome = intake.welcome(registration, grant)
         switch connection.welcome(welcome, now: ps_monotonic_ns()) {
         case .none: break
         case .send(let welcome):
             send(context, welcome)
-            logger.info(
-                "agent connected",
-                metadata: ["nodes": "\(registration.streams.map(\.node).joined(separator: " "))"])
+            var about: Logger.Metadata = [
+                "nodes": "\(registration.streams.map(\.node).joined(separator: " "))",
+                "transport": "\(agent == nil ? "plaintext" : "TLS")",
+            ]
+            if let agent { about["certificate"] = "\(agent.serial)" }
+            logger.info("agent connected", metadata: about)
         case .fail(let error): end(context, error.goodbye, because: error.message)
         }
     }
@@ -176,27 +238,62 @@ final class AgentHandler: ChannelInboundHandler {
     }
 
     private func tick(_ context: ChannelHandlerContext) {
-        if case .fail(let error) = connection.tick(now: ps_monotonic_ns()) {
+        if checkCertificate(context), case .fail(let error) = connection.tick(now: ps_monotonic_ns()) {
             end(context, error.goodbye, because: error.message)
         }
     }
 
+    /// Ends the connection of a certificate that was revoked, or whose time is over; true when it may go on.
+    private func checkCertificate(_ context: ChannelHandlerContext) -> Bool {
+        guard let agent, !connection.isClosed, let refusal = gate.credentials.objection(to: agent) else {
+            return true
+        }
+        refuse(context, .certificate, .unauthorised, "\(refusal)")
+        return false
+    }
+
     /// Says goodbye and closes.
     private func end(_ context: ChannelHandlerContext, _ goodbye: Goodbye, because reason: String) {
-        logger.warning("ending a connection", metadata: ["reason": "\(reason)"])
-        send(context, goodbye)
-        context.close(promise: nil)
+        if streams.isEmpty {
+            gate.refused(context.remoteAddress, .conduct, reason)
+        } else {
+            logger.warning("ending a connection", metadata: ["reason": "\(reason)"])
+        }
+        leave(context, goodbye)
     }
 
-    /// The aggregator stops.
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is ShutdownEvent else { return context.fireUserInboundEventTriggered(event) }
-        if let goodbye = connection.close(.shuttingDown, reason: "the aggregator is stopping") {
-            send(context, goodbye)
+    /// Ends a connection that may not be.
+    private func refuse(
+        _ context: ChannelHandlerContext, _ kind: RefusalKind, _ code: GoodbyeCode, _ reason: String
+    ) {
+        guard let goodbye = connection.close(code, reason: reason) else { return }
+        gate.refused(context.remoteAddress, kind, reason)
+        leave(context, goodbye)
+    }
+
+    private func leave(_ context: ChannelHandlerContext, _ goodbye: Goodbye) {
+        send(context, goodbye)
+        // TLS would wait for the end of a handshake that does not come.
+        if certificate != nil, agent == nil,
+            let outer = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        {
+            outer.close(promise: nil)
+        } else {
+            context.close(promise: nil)
         }
-        context.close(promise: nil)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case TLSUserEvent.handshakeCompleted: secured(context)
+        case is CertificateCheck: _ = checkCertificate(context)
+        case let event as EndConnection:
+            if let goodbye = connection.close(event.code, reason: event.reason) {
+                logger.info("ending a connection", metadata: ["reason": "\(event.reason)"])
+                send(context, goodbye)
+            }
+            context.close(promise: nil)
+        default: context.fireUserInboundEventTriggered(event)
+        }
     }
 }
-
-/// Fired into every connection when the aggregator stops.
-struct ShutdownEvent: Sendable {}

@@ -1,18 +1,22 @@
 internal import CPlatform
 internal import CollectorProtocol
 internal import Logging
-internal import NIOCore
-internal import Synchronization
 
 /// Where connections leave what they received: the writers, and what WELCOME promises.
 final class Intake: Sendable {
     private let writers: [Writer]
-    private let limits: IntakeLimits
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let aggregatorID: String
+    private let budget: WindowBudget
+    let logger: Logger
 
-    init(_ writers: [Writer], _ limits: IntakeLimits) {
+    /// Batches that may be on their way.
+    private static let windowBatches: UInt32 = 256
+
+    init(_ writers: [Writer], aggregatorID: String, _ budget: WindowBudget, logger: Logger) {
         self.writers = writers
-        self.limits = limits
+        self.aggregatorID = aggregatorID
+        self.budget = budget
+        self.logger = logger
     }
 
     /// Hands a batch to the writer of its node: always the same, so that a node's rows never contend.
@@ -25,23 +29,13 @@ final class Intake: Sendable {
         writers[0].mailbox.post(.errand(.register(hello, reply: reply)))
     }
 
-    func welcome(_ registration: Registration) -> Welcome {
+    /// Memory for an agent's batches; nil while too much of it is taken by connections that have ended.
+    func grant(to agent: String) -> WindowBudget.Grant? { budget.grant(to: agent) }
+
+    func welcome(_ registration: Registration, _ grant: WindowBudget.Grant) -> Welcome {
         Welcome(
-            windowBytes: limits.windowBytes, windowBatches: limits.windowBatches,
-            aggregatorID: limits.aggregatorID, reference: registration.reference.bootID,
+            windowBytes: grant.window, windowBatches: Self.windowBatches,
+            aggregatorID: aggregatorID, reference: registration.reference.bootID,
             referenceOffset: registration.reference.offset, streams: registration.streams.map(\.position))
     }
-
-    func opened(_ channel: any Channel) { channels.withLock { $0[ObjectIdentifier(channel)] = channel } }
-    func closed(_ channel: any Channel) { channels.withLock { $0[ObjectIdentifier(channel)] = nil } }
-
-    /// The connections there are.
-    var open: [any Channel] { channels.withLock { Array($0.values) } }
-}
-
-/// What a connection may have on its way.
-struct IntakeLimits: Sendable {
-    var windowBytes: UInt32 = 32 << 20
-    var windowBatches: UInt32 = 256
-    var aggregatorID: String
 }

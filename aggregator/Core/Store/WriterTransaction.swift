@@ -22,10 +22,11 @@ final class WriterTransaction {
         horizon = AcceptedTimes(anyAge: settings.acceptsAnyAge)
     }
 
-    /// Rolls back and forgets what was remembered of the streams.
+    /// Rolls back and forgets what was remembered of the streams, and of partitions, which retention may have dropped.
     func forget() {
         try? connection.rollback()
         states.removeAll()
+        days.removeAll()
     }
 
     /// Stores as much of `batches` as can be, and gives back what has to be tried again.
@@ -41,7 +42,15 @@ final class WriterTransaction {
                 }
                 continue
             }
-            plans.append(StreamPlan(state, group, accepted: accepted))
+            var plan = StreamPlan(state, group, accepted: accepted)
+            if !plan.detached.isEmpty {
+                // The agent may have been elsewhere meanwhile, and goes on behind what was stored there.
+                states[key] = nil
+                if let fresh = try self.state(key, group[0].nodeName) {
+                    plan = StreamPlan(fresh, group, accepted: accepted)
+                }
+            }
+            plans.append(plan)
         }
         try ensure(plans.reduce(into: Set()) { $0.formUnion($1.needs.days) })
         let moving = plans.filter { !$0.steps.isEmpty }

@@ -1,0 +1,13 @@
+/// `getblocks`: asks for an `inv` of the blocks behind a locator, at most 500 (Bitcoin Core's net_processing.cpp).
+public struct GetBlocks: LocatorMessage {
+    /// Where the sender's chain is.
+    public let locator: BlockLocator
+    /// The block that is to end the answer, zero for none; nil where the capture is cut.
+    public let stop: Hash256?
+
+    /// The message with these fields.
+    public init(locator: BlockLocator, stop: Hash256?) {
+        self.locator = locator
+        self.stop = stop
+    }
+}

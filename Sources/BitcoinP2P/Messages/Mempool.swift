@@ -1,0 +1,5 @@
+/// `mempool`: asks for an `inv` of the transactions in the peer's mempool (BIP35).
+public struct Mempool: EmptyMessage {
+    /// The message.
+    public init() {}
+}
