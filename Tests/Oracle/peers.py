@@ -398,6 +398,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-d", "--dbname", required=True)
     parser.add_argument("--capture", required=True)
+    parser.add_argument("--rpc", help="taken as the other comparisons take it; the nodes' counters say nothing about these views")
     options = parser.parse_args()
     c, database, report = Capture(options.capture), Database(options.dbname), Report()
     # When it was fed: the database's time of the earliest event, minus the capture's.
