@@ -140,6 +140,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
+                "BPF", "CollectorTesting",
                 "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay",
                 "tracepoint-replay-v27",
             ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),

@@ -156,7 +156,7 @@ final class Fleet {
             ], log: log(node))
     }
 
-    private static func monotonic(after seconds: Double) -> Int {
+    static func monotonic(after seconds: Double) -> Int {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return now.tv_sec * 1_000_000_000 + now.tv_nsec + Int(seconds * 1e9)
