@@ -2,12 +2,13 @@
 #
 #   make demo [CAPTURE=FILE] [BITCOIND=PATH] [SOURCE=capture] [PORT=9735] [SPEED=1]
 #   make test | lint | format | install [PREFIX=/usr/local]
+#   make bench [ONLY=probes] [FULL=1]
 
 PREFIX ?= /usr/local
 BUILD = swift build -c release --static-swift-stdlib
 SWIFT_SOURCES = Package.swift Sources agent aggregator Tests
 
-.PHONY: demo test lint format install setup build
+.PHONY: demo bench test lint format install setup build
 
 setup:
 	@deploy/setup.sh
@@ -17,6 +18,9 @@ build: setup
 
 demo: build
 	@deploy/demo/demo.sh
+
+bench: build
+	@deploy/bench.sh
 
 test: setup
 	@deploy/test.sh
@@ -32,5 +36,5 @@ install: build
 	@install -m 755 $$($(BUILD) --show-bin-path)/{peerscope,peerscope-agent,peerscope-aggregator} $(DESTDIR)$(PREFIX)/bin
 	@cp -r schema $(DESTDIR)$(PREFIX)/share/peerscope/
 
-export CAPTURE BITCOIND SOURCE PORT SPEED
+export CAPTURE BITCOIND SOURCE PORT SPEED ONLY FULL
 SHELL = /bin/bash
