@@ -86,6 +86,10 @@ let package = Package(
 
         .target(name: "CaptureFormat", dependencies: ["CZlib"], swiftSettings: strict),
 
+        // What tests put in the place of disks, clocks and networks.
+        .target(
+            name: "CollectorTesting", dependencies: ["ByteCodec", "Spool"] + nio, swiftSettings: strict),
+
         // The agent.
         .target(
             name: "AgentCore",
@@ -142,14 +146,17 @@ let package = Package(
         .testTarget(
             name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
         .testTarget(
-            name: "SpoolTests", dependencies: ["ByteCodec", "CollectorProtocol", "Spool"],
+            name: "SpoolTests",
+            dependencies: ["ByteCodec", "CollectorProtocol", "CollectorTesting", "Spool"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CollectorTestingTests", dependencies: ["ByteCodec", "CollectorTesting", "Spool"] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "AgentCoreTests",
             dependencies: [
-                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol", "Identity",
-                "Spool",
-                "Tracepoints",
+                "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",
+                "CollectorTesting", "Identity", "Spool", "Tracepoints",
                 crypto, log,
             ] + x509,
             swiftSettings: strict),

@@ -5,5 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 swift format lint --configuration .swift-format --strict --recursive --parallel Package.swift Sources agent aggregator Tests
 swift build --build-tests
-swift test --skip-build --skip IntegrationTests
+swift test --skip-build --skip IntegrationTests --skip VolumeTests
+swift test --skip-build --filter VolumeTests
+Tests/Fuzz/run.sh --smoke
 swift test --skip-build --filter IntegrationTests

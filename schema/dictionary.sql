@@ -3,12 +3,13 @@
 \pset format unaligned
 \pset tuples_only on
 WITH relation AS (
-    SELECT c.oid, c.relname AS name, c.relkind IN ('r', 'p') AS is_table, c.relkind = 'p' AS is_event,
+    SELECT c.oid, CASE n.nspname WHEN 'peerscope' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
+           n.nspname <> 'peerscope' AS is_public, c.relkind IN ('r', 'p') AS is_table, c.relkind = 'p' AS is_event,
            coalesce(obj_description(c.oid), '') AS comment
-      FROM pg_class c
-     WHERE c.relnamespace = 'peerscope'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname IN ('peerscope', 'peerscope_public') AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
 ), section AS (
-    SELECT *, CASE WHEN is_event THEN 1 WHEN is_table THEN 2 ELSE 3 END AS part FROM relation
+    SELECT *, CASE WHEN is_public THEN 4 WHEN is_event THEN 1 WHEN is_table THEN 2 ELSE 3 END AS part FROM relation
 ), line AS (
     SELECT 0 AS part, '' AS name, 0 AS position, text, ordinal
       FROM unnest(ARRAY[
@@ -21,7 +22,7 @@ WITH relation AS (
       ]) WITH ORDINALITY AS intro (text, ordinal)
     UNION ALL
     SELECT part, '', 0, t.text, t.ordinal
-      FROM (VALUES (1, '## Event tables'), (2, '## Bookkeeping and rollups'), (3, '## Views')) AS head (part, title),
+      FROM (VALUES (1, '## Event tables'), (2, '## Bookkeeping and rollups'), (3, '## Views'), (4, '## Views for sharing')) AS head (part, title),
            LATERAL unnest(ARRAY['', title]) WITH ORDINALITY AS t (text, ordinal)
     UNION ALL
     SELECT part, s.name, 0, t.text, t.ordinal

@@ -76,6 +76,12 @@ public struct BatchBuilder: Sendable {
         tallies.restore(run: run, tracepoint: tracepoint, cumulative: value)
     }
 
+    /// Counts events that the stream has had and its spool has lost: the next batch's tallies tell of them.
+    public mutating func countLost(run: UInt64, tracepoint: UInt8, count: UInt64) {
+        guard count > 0, Tracepoint(rawValue: tracepoint) != nil else { return }
+        tallies.countLost(run: run, tracepoint: tracepoint, count: count)
+    }
+
     /// Forgets the tallies of a run that has ended and whose records are all sealed.
     public mutating func forget(run: UInt64) { tallies.forget(run: run) }
 

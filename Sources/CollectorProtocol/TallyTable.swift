@@ -9,8 +9,9 @@ struct TallyTable: Sendable {
     private var deltas: [UInt64] = []
     private var cumulatives: [UInt64] = []
     private var known: [Bool] = []
-    /// Places with a delta, in the order in which they got it.
+    /// Places that the next batch tells of, in the order in which they changed.
     private var touched: [Int] = []
+    private var isTouched: [Bool] = []
     private var knownCount = 0
 
     /// Runs ever counted.
@@ -20,8 +21,21 @@ struct TallyTable: Sendable {
 
     mutating func increment(run: UInt64, tracepoint: UInt8) {
         let place = place(run: run, tracepoint: tracepoint)
-        if deltas[place] == 0 { touched.append(place) }
+        touch(place)
         deltas[place] += 1
+    }
+
+    /// Counts events that the stream has had and lost: they are in no batch, and behind it all the same.
+    mutating func countLost(run: UInt64, tracepoint: UInt8, count: UInt64) {
+        let place = place(run: run, tracepoint: tracepoint)
+        touch(place)
+        cumulatives[place] += count
+    }
+
+    private mutating func touch(_ place: Int) {
+        guard !isTouched[place] else { return }
+        isTouched[place] = true
+        touched.append(place)
     }
 
     /// Restores what the stream has counted already.
@@ -29,17 +43,17 @@ struct TallyTable: Sendable {
         cumulatives[place(run: run, tracepoint: tracepoint)] = cumulative
     }
 
-    /// Drops a run that has ended, so that restarts of a node do not pile up; not while it has a delta.
+    /// Drops a run that has ended, so that restarts of a node do not pile up; not while there is news of it.
     mutating func forget(run: UInt64) {
         guard !touched.contains(where: { runs.keys[$0 / Self.width] == run }) else { return }
         var rest = TallyTable()
         // Touched places first, in their order.
-        let untouched = known.indices.filter { known[$0] && deltas[$0] == 0 }
+        let untouched = known.indices.filter { known[$0] && !isTouched[$0] }
         for old in touched + untouched where runs.keys[old / Self.width] != run {
             let new = rest.place(run: runs.keys[old / Self.width], tracepoint: UInt8(old % Self.width + 1))
             rest.deltas[new] = deltas[old]
             rest.cumulatives[new] = cumulatives[old]
-            if deltas[old] > 0 { rest.touched.append(new) }
+            if isTouched[old] { rest.touch(new) }
         }
         self = rest
     }
@@ -58,7 +72,10 @@ struct TallyTable: Sendable {
         } else {
             for place in touched { body(tally(at: place)) }
         }
-        for place in touched { deltas[place] = 0 }
+        for place in touched {
+            deltas[place] = 0
+            isTouched[place] = false
+        }
         touched.removeAll(keepingCapacity: true)
     }
 
@@ -80,6 +97,7 @@ struct TallyTable: Sendable {
             deltas.append(0)
             cumulatives.append(0)
             known.append(false)
+            isTouched.append(false)
         }
         let place = ordinal * Self.width + Int(tracepoint) - 1
         if !known[place] {

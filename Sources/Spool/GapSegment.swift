@@ -7,7 +7,7 @@ import CollectorProtocol
 /// what the stretch held, its cumulative count what the stream had behind it.
 struct GapSegment {
     private(set) var bytes: [UInt8] = []
-    private(set) var entries: [Spool.Entry] = []
+    private(set) var entries: [Segment.Entry] = []
     private let reason: String
     private var stretch: Stretch?
 
@@ -26,14 +26,16 @@ struct GapSegment {
     }
 
     /// Names every run and tracepoint that `segments` hold after `acknowledged`, with counts.
-    init(replacing segments: [Spool.Segment], after acknowledged: UInt64, reason: String) throws(SpoolError) {
+    init(replacing segments: [Segment], after acknowledged: UInt64, reason: String) {
         self.reason = reason
-        for entry in segments.flatMap({ segment in segment.entries.map { (segment.file, $0) } })
-        where entry.1.last > acknowledged {
-            let bytes = try entry.0.read(at: entry.1.offset, count: entry.1.length)
-            // Where a batch cannot be read a hole stays, which is declared when its turn comes.
-            guard let reader = try? BatchReader(bytes.span.raw) else { continue }
-            add(reader, after: acknowledged)
+        for segment in segments {
+            for entry in segment.entries where entry.last > acknowledged {
+                // Where a batch cannot be read a hole stays, which is declared when its turn comes.
+                guard let bytes = try? segment.file.read(at: entry.offset, count: entry.length),
+                    let reader = try? BatchReader(bytes.span.raw)
+                else { continue }
+                add(reader, after: acknowledged)
+            }
         }
         close()
     }
@@ -75,13 +77,13 @@ struct GapSegment {
                 like: open.header, node: open.node, first: open.first, last: open.last, reason: reason,
                 tallies: tallies)
         else { return }
-        entries.append(Spool.Entry(gap.header, at: bytes.count))
+        entries.append(Segment.Entry(gap.header, at: bytes.count))
         bytes += gap.bytes
     }
 
-    /// What is left of a gap batch after `sequence`; nil when `bytes` are a batch of events.
+    /// A gap batch for what is left of a batch's numbers after `sequence`.
     static func rest(of bytes: [UInt8], after sequence: UInt64) -> Spool.Batch? {
-        guard let reader = try? BatchReader(bytes.span.raw), reader.header.kind == .gap else { return nil }
+        guard let reader = try? BatchReader(bytes.span.raw) else { return nil }
         return batch(
             like: reader.header, node: reader.nodeName, first: sequence + 1, last: reader.header.lastSequence,
             reason: reader.gapReason ?? GapReason.spoolCorrupt, tallies: reader.tallies)

@@ -1,92 +1,132 @@
 import ByteCodec
 import CollectorProtocol
-import Glibc
 
-/// Reads a spool folder as a crash may have left it.
+/// Reads a spool folder as a crash may have left it; the rules are ``Spool``'s.
 struct Recovery {
-    var segments: [Spool.Segment] = []
-    var newest: Spool.Batch?
-    var tallies: [Tally] = []
-    var cutOff = 0
+    private(set) var segments: [Segment] = []
+    private(set) var newest: Spool.Batch?
+    private(set) var tallies: [Tally] = []
+    private(set) var cutOff = 0
+    private let streamID: UInt64?
+    private let fileSystem: any SpoolFileSystem
 
-    static func run(folder: String) throws(SpoolError) -> Recovery {
-        try makeFolder(folder)
-        var recovery = Recovery()
+    static func run(
+        folder: String, streamID: UInt64?, _ fileSystem: any SpoolFileSystem
+    ) throws(SpoolError) -> Recovery {
+        try fileSystem.makeFolder(folder)
+        var recovery = Recovery(streamID: streamID, fileSystem: fileSystem)
+        let names = try fileSystem.names(in: folder).sorted()
+        for name in names where Segment.isLeftOver(name) { try fileSystem.remove(folder + "/" + name) }
         // From the newest backwards: one that was begun and never got a whole batch is not the newest.
-        for name in try list(folder).reversed() {
-            try recovery.open(folder + "/" + name, isNewest: recovery.segments.isEmpty)
-        }
+        for name in names.reversed() where Segment.isName(name) { try recovery.open(folder + "/" + name) }
         recovery.segments.reverse()
-        recovery.dropCovered()
+        try recovery.removeCovered()
         return recovery
     }
 
-    /// Removes segments that a gap before them has taken the place of: they were merged, and then came the crash.
-    private mutating func dropCovered() {
-        var covered: UInt64 = 0
-        segments.removeAll { segment in
-            guard segment.last <= covered else {
-                covered = segment.last
-                return false
-            }
-            segment.file.remove()
-            return true
-        }
+    private init(streamID: UInt64?, fileSystem: any SpoolFileSystem) {
+        self.streamID = streamID
+        self.fileSystem = fileSystem
     }
 
-    /// The header of a batch whose every byte is as it was sealed, or nil.
-    static func verified(_ bytes: RawSpan) -> BatchHeader? {
-        (try? BatchReader(bytes))?.header
-    }
-
-    private mutating func open(_ path: String, isNewest: Bool) throws(SpoolError) {
-        let file = try SegmentFile(path: path, flags: 0)
-        let size = file.size
-        var segment = Spool.Segment(file: file)
+    private mutating func open(_ path: String) throws(SpoolError) {
+        let isNewest = segments.isEmpty
+        var segment = Segment(try fileSystem.open(path, .existing), path: path)
+        segment.size = try segment.file.size()
         segment.isGap = true
-        while segment.size < size {
-            let rest = size - segment.size
-            let head = try file.read(at: segment.size, count: min(BatchHeader.encodedByteCount, rest))
-            guard let header = try? BatchHeader.read(head.span.raw), header.byteCount <= rest,
-                header.byteCount >= BatchHeader.encodedByteCount
-            else { break }
-            if isNewest {
-                let bytes = try file.read(at: segment.size, count: header.byteCount)
-                guard let reader = try? BatchReader(bytes.span.raw) else { break }
-                tallies.append(contentsOf: reader.tallies)
-                newest = Spool.Batch(header: header, bytes: bytes)
-            }
-            segment.entries.append(Spool.Entry(header, at: segment.size))
+        var end = 0
+        func add(_ header: BatchHeader, at place: Int) {
+            segment.entries.append(Segment.Entry(header, at: place))
             segment.isGap = segment.isGap && header.kind == .gap
-            segment.size += header.byteCount
+            end = place + header.byteCount
         }
-        if segment.size < size {
-            cutOff += size - segment.size
-            if isNewest { try file.truncate(to: segment.size) }
-        }
-        if segment.entries.isEmpty { file.remove() } else { segments.append(segment) }
-    }
-
-    private static func makeFolder(_ folder: String) throws(SpoolError) {
-        guard unsafe mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-            throw SpoolError(doing: "making the spool folder", path: folder, errno: errno)
-        }
-    }
-
-    private static func list(_ folder: String) throws(SpoolError) -> [String] {
-        guard let directory = unsafe opendir(folder) else {
-            throw SpoolError(doing: "reading the spool folder", path: folder, errno: errno)
-        }
-        defer { unsafe _ = closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        // The last header was believed, and with it its length.
+        var isBelieved = false
+        while true {
+            if let header = try header(in: segment, at: end) {
+                // Numbers that go on without a hole are believed; whatever else they are may be the damage.
+                let isPlain = header.kind == .events && header.firstSequence == segment.expected
+                isBelieved = isPlain && !isNewest
+                var isWhole = isBelieved
+                if !isWhole { isWhole = try take(segment.file.read(at: end, count: header.byteCount)) }
+                if isWhole {
+                    add(header, at: end)
+                    continue
+                }
             }
-            if name.hasSuffix(".batches"), name.utf8.count == 28 { names.append(name) }
-            // A replacement that a crash kept from being renamed into place.
-            if name.hasSuffix(".batches.new") { unsafe _ = unlink(folder + "/" + name) }
+            if isBelieved, let last = segment.entries.last {
+                isBelieved = false
+                if try !take(segment.file.read(at: last.offset, count: last.length)) {
+                    segment.entries.removeLast()
+                    end = last.offset
+                }
+            }
+            guard let (header, place) = try batchBehindDamage(in: segment, from: end + 1) else { break }
+            add(header, at: place)
         }
-        return names.sorted()
+        if isNewest, end < segment.size {
+            cutOff += segment.size - end
+            if end > 0 { try segment.file.truncate(to: end) }
+            segment.size = end
+        }
+        if segment.entries.isEmpty { try fileSystem.remove(path) } else { segments.append(segment) }
+    }
+
+    /// What seems to be a batch of this stream at `position`, by its header alone.
+    private func header(in segment: Segment, at position: Int) throws(SpoolError) -> BatchHeader? {
+        let rest = segment.size - position
+        guard rest >= BatchHeader.encodedByteCount else { return nil }
+        let head = try segment.file.read(at: position, count: BatchHeader.encodedByteCount)
+        guard let header = try? BatchHeader.read(head.span.raw), header.byteCount <= rest,
+            follows(header, segment)
+        else { return nil }
+        return header
+    }
+
+    /// Whether it is of this stream and its numbers have their place here: after those before it and, unless it is
+    /// a gap, before those of the next segment.
+    private func follows(_ header: BatchHeader, _ segment: Segment) -> Bool {
+        header.firstSequence > segment.last && (streamID == nil || header.streamID == streamID)
+            && (header.kind == .gap || header.lastSequence < segments.last?.first ?? .max)
+    }
+
+    /// Whether `bytes` are a whole batch; the newest segment's last one is ``newest``.
+    private mutating func take(_ bytes: [UInt8]) -> Bool {
+        guard let reader = try? BatchReader(bytes.span.raw) else { return false }
+        guard segments.isEmpty else { return true }
+        // Counts are kept by ring epoch: those of an earlier one say nothing of this one.
+        if newest?.header.ringEpoch != reader.header.ringEpoch { tallies.removeAll() }
+        tallies.append(contentsOf: reader.tallies)
+        newest = Spool.Batch(header: reader.header, bytes: bytes)
+        return true
+    }
+
+    private mutating func batchBehindDamage(
+        in segment: Segment, from position: Int
+    ) throws(SpoolError) -> (BatchHeader, Int)? {
+        guard streamID != nil, position < segment.size else { return nil }
+        let rest = try segment.file.read(at: position, count: segment.size - position)
+        let magic = UInt8(truncatingIfNeeded: BatchHeader.magic)
+        var from = rest.startIndex
+        while let place = rest[from...].firstIndex(of: magic) {
+            from = place + 1
+            guard let header = try? BatchHeader.read(rest.span.raw.extracting(place...)),
+                header.byteCount <= rest.count - place, follows(header, segment),
+                take(Array(rest[place..<place + header.byteCount]))
+            else { continue }
+            return (header, position + place)
+        }
+        return nil
+    }
+
+    /// Removes what a gap before it has taken the place of: it was merged, and then came the crash.
+    private mutating func removeCovered() throws(SpoolError) {
+        var covered: UInt64 = 0
+        for index in segments.indices {
+            segments[index].entries.removeAll { $0.last <= covered }
+            covered = max(covered, segments[index].last)
+        }
+        for segment in segments where segment.entries.isEmpty { try fileSystem.remove(segment.path) }
+        segments.removeAll(where: \.entries.isEmpty)
     }
 }

@@ -1,24 +1,49 @@
 internal import ByteCodec
 public import CollectorProtocol
-import Glibc
 import Synchronization
 
 /// A durable queue of sealed batches of one stream, in the order of their sequence numbers.
 ///
-/// On disk: a folder of segments named after the first sequence number they hold, twenty digits and `.batches`.
-/// A segment is batches one behind the other, the same bytes that travel, each with its length and CRC32C in its
-/// header; there is no other framing, so a segment can be replayed into a database as it is.
+/// # On disk
 ///
-/// Rules of recovery, applied when a folder is opened:
-/// - a segment is walked from header to header; where a header is damaged the rest of that segment is cut off;
-/// - the newest segment is checked byte by byte, and a torn batch at its end is cut off;
-/// - what is cut off leaves a hole in the sequence numbers, and a hole is declared with a gap batch when its turn
-///   to be sent comes: nothing disappears without a record of it.
+/// A folder of segments named after the first sequence number they hold, twenty digits and `.batches`. A segment is
+/// batches one behind the other, the same bytes that travel, each with its length and CRC32C in its header; there
+/// is no other framing, so a segment can be replayed into a database as it is. Batches are only ever appended to
+/// the newest segment; when that has grown past ``segmentBytes`` the next batch begins another.
 ///
-/// A segment is removed when everything in it is acknowledged. The newest stays, since its last batch says how
-/// far ring and counters had been taken over. When the folder is to shrink without acknowledgement, the oldest
-/// segment is replaced by a gap batch for each ring epoch that counts what it held: written beside it, synced,
-/// renamed over it. Where the watermark reaches into a gap, as after a power loss, the rest of the gap is sent.
+/// # What is on disk when
+///
+/// An appended batch is in the page cache, so that it outlives the process, and on disk after ``sync()``, so that
+/// it outlives the power. After a failed sync nothing is known of what was written since the last good one (Linux
+/// may report success the next time without having written it), so it is written again first.
+///
+/// Acknowledged segments are removed by ``removeAcknowledged()``, never the newest, whose last batch says how far
+/// ring and counters had been taken over, and never before a later one has a synced batch and a synced name: at
+/// any moment a crash leaves a newest segment. When the folder is to shrink without acknowledgement,
+/// ``dropOldestSegment(reason:)`` replaces the oldest segment by gap batches, one for each ring epoch, that count
+/// what it held: written beside it, synced, renamed over it, the folder synced; only then are segments removed that
+/// were merged into it.
+///
+/// # What may be sent
+///
+/// With `holdsBack`, ``next(after:)`` shows what was appended only after ``release()``. A streamer releases batches when
+/// it has given their place in the ring free, those of a streamer before it among them: what was sent can then not
+/// come out of the ring once more, whatever happens to the spool.
+///
+/// # Recovery, when a folder is opened
+///
+/// - A segment is walked from header to header. The newest, where a crash can have torn what was not synced, is
+///   checked byte by byte; in the others a batch is checked when its turn to be sent comes.
+/// - Damage costs the batches it touches: behind it the walk goes on at the next bytes that are a whole batch of
+///   this stream with a later number and a right checksum. Nothing can be found behind damage in the stream of an
+///   unknown id, since peers choose part of what batches hold.
+/// - What follows the last whole batch of the newest segment is cut off; a segment without a whole batch is removed.
+/// - Segments whose numbers a gap batch before them covers are removed: they were merged into it, then came the
+///   crash. Only a gap batch whose checksum is right does so.
+/// - What is missing for any of these reasons is a hole in the sequence numbers, and ``next(after:)`` shows it when
+///   its turn comes, so that it is declared: nothing disappears without a record of it, and nothing is sent twice.
+/// - Where the watermark reaches into a batch, which happens to a gap after a power failure and to events when the
+///   folder was set back, the rest of the batch's numbers is declared.
 public final class Spool: Sendable {
     /// A batch as it was appended.
     public struct Batch: Sendable {
@@ -28,91 +53,109 @@ public final class Spool: Sendable {
         public let bytes: [UInt8]
     }
 
-    struct Entry {
-        let first: UInt64
-        let last: UInt64
-        let offset: Int
-        let length: Int
-
-        init(_ header: BatchHeader, at offset: Int) {
-            first = header.firstSequence
-            last = header.lastSequence
-            self.offset = offset
-            length = header.byteCount
-        }
-    }
-
-    struct Segment {
-        var file: SegmentFile
-        var entries: [Entry] = []
-        var size = 0
-        /// It was dropped, and declares what it held.
-        var isGap = false
-        var first: UInt64 { entries.first?.first ?? 0 }
-        var last: UInt64 { entries.last?.last ?? 0 }
-    }
-
     struct State: ~Copyable {
         var segments: [Segment] = []
         var acknowledged: UInt64 = 0
-        /// Segments written to since they were last synced.
-        var unsynced: [SegmentFile] = []
-        var unsyncedFolder = false
+        /// What follows is held back.
+        var released: UInt64 = .max
+        /// The batch that could not be read when it was asked for last, and how often in a row.
+        var unreadable: (first: UInt64, times: Int) = (0, 0)
     }
 
     /// A segment is closed when it has grown past this many bytes.
     public let segmentBytes: Int
     let folder: String
+    let fileSystem: any SpoolFileSystem
+    private let holdsBack: Bool
     let state: Mutex<State>
+    /// Held by whoever syncs, replaces or removes: recovery relies on the order in which that is done. Never
+    /// waited for by reading and appending.
+    let disk = Mutex(())
     /// The newest batch on disk when the folder was opened, if there was one.
     public let recovered: Batch?
-    /// All tallies of the newest segment when the folder was opened, in order: the last of each run and
-    /// tracepoint is its cumulative count.
+    /// All tallies of the newest segment and of the newest batch's ring epoch when the folder was opened, in order:
+    /// the last of each run and tracepoint is its cumulative count.
     public let recoveredTallies: [Tally]
     /// Bytes cut off when the folder was opened.
     public let bytesCutOff: Int
 
     /// Opens or makes the spool in `folder`.
-    public init(folder: String, segmentBytes: Int = 16 << 20) throws(SpoolError) {
+    ///
+    /// - Parameters:
+    ///   - streamID: the stream whose batches it holds; others are taken for damage. nil when it is not known.
+    ///   - holdsBack: whether batches wait for ``release()``, also those that are there already.
+    public init(
+        folder: String, streamID: UInt64? = nil, segmentBytes: Int = 16 << 20, holdsBack: Bool = false,
+        fileSystem: any SpoolFileSystem = HostFileSystem()
+    ) throws(SpoolError) {
         self.folder = folder
+        self.holdsBack = holdsBack
         self.segmentBytes = segmentBytes
-        let recovery = try Recovery.run(folder: folder)
+        self.fileSystem = fileSystem
+        let recovery = try Recovery.run(folder: folder, streamID: streamID, fileSystem)
         recovered = recovery.newest
         recoveredTallies = recovery.tallies
         bytesCutOff = recovery.cutOff
-        state = Mutex(State(segments: recovery.segments))
+        state = Mutex(State(segments: recovery.segments, released: holdsBack ? 0 : .max))
+    }
+
+    /// Lets everything appended so far be sent.
+    public func release() {
+        guard holdsBack else { return }
+        state.withLock { state in state.released = max(state.released, state.segments.last?.last ?? 0) }
+    }
+
+    /// Lets what was there when the folder was opened be sent.
+    public func releaseRecovered() {
+        guard let newest = recovered?.header.lastSequence else { return }
+        state.withLock { $0.released = max($0.released, newest) }
     }
 
     /// Appends a sealed batch; it is in the page cache when this returns and on disk after ``sync()``.
     ///
     /// With `toNewest` it goes behind the batch before it even when that segment is full. Returns whether the
-    /// batch began a new segment.
+    /// batch began a new segment. After an error nothing has changed.
     @discardableResult
     public func append(
         _ header: BatchHeader, _ bytes: borrowing RawSpan, toNewest: Bool = false
     ) throws(SpoolError) -> Bool {
-        let full = nextBeginsSegment && !(toNewest && state.withLock { !$0.segments.isEmpty })
-        if full {
-            let file = try SegmentFile.create(folder: folder, first: header.firstSequence)
-            state.withLock { state in
-                state.segments.append(Segment(file: file))
-                state.unsyncedFolder = true
-                Self.dropAcknowledged(&state)
-            }
-        }
         // Not the segment itself: a second reference would make the append below copy its entries.
-        let (file, size) = state.withLock { state in
-            let newest = state.segments.count - 1
-            return (state.segments[newest].file, state.segments[newest].size)
+        let newest = state.withLock { state in
+            state.segments.last.map { (file: $0.file, size: $0.size) }
         }
-        try file.write(bytes, at: size)
+        guard let newest, toNewest || newest.size < segmentBytes else {
+            try beginSegment(header, bytes)
+            return true
+        }
+        do throws(SpoolError) {
+            try newest.file.write(bytes, at: newest.size)
+        } catch {
+            // Part of a batch would be cut off by recovery as well: this is only tidier.
+            try? newest.file.truncate(to: newest.size)
+            throw error
+        }
         state.withLock { state in
-            let newest = state.segments.count - 1
-            state.segments[newest].entries.append(Entry(header, at: size))
-            state.segments[newest].size += bytes.byteCount
-            if state.unsynced.last !== file { state.unsynced.append(file) }
+            let index = state.segments.count - 1
+            state.segments[index].entries.append(Segment.Entry(header, at: newest.size))
+            state.segments[index].size += bytes.byteCount
         }
-        return full
+        return false
+    }
+
+    /// A segment is one only once it has a batch: one that was begun and got none holds no state to go on from.
+    private func beginSegment(_ header: BatchHeader, _ bytes: borrowing RawSpan) throws(SpoolError) {
+        let path = folder + "/" + Segment.name(header.firstSequence)
+        let file = try fileSystem.open(path, .empty)
+        do throws(SpoolError) {
+            try file.write(bytes, at: 0)
+        } catch {
+            try? fileSystem.remove(path)
+            throw error
+        }
+        var segment = Segment(file, path: path)
+        segment.entries = [Segment.Entry(header, at: 0)]
+        segment.size = bytes.byteCount
+        state.withLock { $0.segments.append(segment) }
     }
 
     /// Whether the next append begins a new segment.
@@ -120,56 +163,9 @@ public final class Spool: Sendable {
         state.withLock { $0.segments.last.map { $0.size >= segmentBytes } ?? true }
     }
 
-    /// What follows `sequence`: the batch that holds the next number, or where the sequence goes on if there is
-    /// a hole, or nil at the end.
-    public enum Next: Sendable {
-        /// The batch with `sequence` + 1.
-        case batch(Batch)
-        /// Everything after `sequence` and before this number is not here.
-        case hole(before: UInt64)
-    }
-
-    /// Looks up what follows `sequence`. Damaged batches are dropped here and show as a hole.
-    public func next(after sequence: UInt64) throws(SpoolError) -> Next? {
-        while true {
-            let found = state.withLock { state -> (SegmentFile, Entry)? in
-                guard let segment = state.segments.first(where: { $0.last > sequence }) else { return nil }
-                return (segment.file, segment.entries[segment.entries.partitioned { $0.last > sequence }])
-            }
-            guard let (file, entry) = found else { return nil }
-            if entry.first > sequence + 1 { return .hole(before: entry.first) }
-            let bytes = try file.read(at: entry.offset, count: entry.length)
-            if let header = Recovery.verified(bytes.span.raw) {
-                if entry.first == sequence + 1 { return .batch(Batch(header: header, bytes: bytes)) }
-                // What the aggregator holds reaches into a gap: its rest is declared.
-                if let rest = GapSegment.rest(of: bytes, after: sequence) { return .batch(rest) }
-                // It lies inside a batch of events: never so, unless the spool is another's.
-                throw SpoolError(
-                    doing: "resuming after sequence \(sequence)", path: folder,
-                    reason: "the watermark lies inside the batch \(entry.first)–\(entry.last)",
-                    remedy: "the state folder belongs to another stream: move it away")
-            }
-            state.withLock { state in
-                for index in state.segments.indices where state.segments[index].file === file {
-                    state.segments[index].entries.removeAll { $0.first == entry.first }
-                }
-            }
-        }
-    }
-
     /// Everything up to `sequence` is committed at the aggregator and may go.
     public func acknowledge(through sequence: UInt64) {
-        state.withLock { state in
-            state.acknowledged = max(state.acknowledged, sequence)
-            Self.dropAcknowledged(&state)
-        }
-    }
-
-    private static func dropAcknowledged(_ state: inout State) {
-        while state.segments.count > 1, state.segments[0].last <= state.acknowledged {
-            state.segments[0].file.remove()
-            state.segments.removeFirst()
-        }
+        state.withLock { $0.acknowledged = max($0.acknowledged, sequence) }
     }
 
     /// Bytes on disk.
@@ -180,84 +176,11 @@ public final class Spool: Sendable {
         state.withLock { $0.segments.first { !$0.entries.isEmpty }?.first ?? 0 }
     }
 
-    /// Waits until everything appended is on disk.
-    public func sync() throws(SpoolError) {
-        let (files, withFolder) = state.withLock { state in
-            defer {
-                state.unsynced = []
-                state.unsyncedFolder = false
-            }
-            return (state.unsynced, state.unsyncedFolder)
-        }
-        do throws(SpoolError) {
-            for file in files { try file.sync() }
-            if withFolder { try SegmentFile.syncFolder(folder) }
-        } catch {
-            state.withLock { state in
-                state.unsynced = files + state.unsynced
-                state.unsyncedFolder = state.unsyncedFolder || withFolder
-            }
-            throw error
-        }
-    }
-
-    /// Replaces the oldest segment by a gap and returns the bytes won, or 0 when only the newest is left.
-    ///
-    /// What is acknowledged is left out of the gap: it is stored, not lost.
-    public func dropOldestSegment(reason: String) throws(SpoolError) -> Int {
-        let (replaced, acknowledged) = state.withLock { state -> ([Segment], UInt64) in
-            guard state.segments.count > 1 else { return ([], 0) }
-            // A segment that has become a gap already is merged with its successor.
-            let count = state.segments[0].isGap ? 2 : 1
-            return (Array(state.segments.prefix(count)), state.acknowledged)
-        }
-        guard let oldest = replaced.first, !oldest.isGap || state.withLock({ $0.segments.count > 2 }) else {
-            return 0
-        }
-        let gap = try GapSegment(replacing: replaced, after: acknowledged, reason: reason)
-        // Where not one batch can be read there is a hole, which is declared when its turn comes.
-        var merged: [Segment] = []
-        if gap.entries.isEmpty {
-            oldest.file.remove()
-        } else {
-            var segment = Segment(file: try SegmentFile.replace(path: oldest.file.path, bytes: gap.bytes))
-            segment.entries = gap.entries
-            segment.size = gap.bytes.count
-            segment.isGap = true
-            merged = [segment]
-        }
-        for segment in replaced.dropFirst() { segment.file.remove() }
-        state.withLock { state in
-            // An acknowledgement may have removed the first of them meanwhile.
-            state.segments.removeAll { segment in replaced.contains { $0.file === segment.file } }
-            state.segments.insert(contentsOf: merged, at: 0)
-            Self.dropAcknowledged(&state)
-        }
-        return replaced.reduce(0) { $0 + $1.size } - gap.bytes.count
-    }
-}
-
-extension Spool {
     /// The first number of the newest segment, or 0 when there is none.
     public var newestSegmentFirst: UInt64 { state.withLock { $0.segments.last?.first ?? 0 } }
-}
 
-extension Spool {
     /// The last number that was ever appended and is still here, or 0.
     public var newestSequence: UInt64 {
         state.withLock { $0.segments.last { !$0.entries.isEmpty }?.last ?? 0 }
-    }
-}
-
-extension RandomAccessCollection where Index == Int {
-    /// The first index whose element, and so each that follows, is `beyond`; the end when there is none.
-    fileprivate func partitioned(_ beyond: (Element) -> Bool) -> Int {
-        var low = startIndex
-        var high = endIndex
-        while low < high {
-            let middle = (low + high) / 2
-            if beyond(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

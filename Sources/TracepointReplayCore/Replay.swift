@@ -88,6 +88,7 @@ struct Replay {
         return Summary(
             executable: probes.executable, node: node, pid: getpid(), completed: tally.fired == count,
             planned: count, fired: tally.fired, startMonotonic: start, firstMonotonic: tally.firstMonotonic,
-            lastMonotonic: tally.lastMonotonic, processorTime: processorTime, lateness: lateness, tracepoints: tracepoints)
+            lastMonotonic: tally.lastMonotonic, processorTime: processorTime, lateness: lateness,
+            tracepoints: tracepoints)
     }
 }

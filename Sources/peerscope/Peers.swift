@@ -76,6 +76,8 @@ struct Peers: ParsableCommand {
             SELECT \(since == nil ? "DISTINCT ON (node, population) *" : "*") FROM eclipse_indicators
             WHERE hour >= coalesce($1::timestamptz, (SELECT max(hour) FROM eclipse_indicators) - interval '1 day')
               AND ($2::text IS NULL OR node = $2)
+              -- Only patched nodes tell of their address tables. A node without peers is another matter.
+              AND (population <> 'addrman' OR netgroup_hhi IS NOT NULL)
             ORDER BY node, \(since == nil ? "population, hour DESC" : "hour DESC, population")
             """, [start, node])
         return Section(
@@ -96,12 +98,12 @@ struct Peers: ParsableCommand {
     private func value(_ connection: Connection) throws -> Section {
         let rows = try connection.query(
             """
-            SELECT * FROM peer_value
+            SELECT * FROM peer_value WHERE first_blocks > 0 OR first_transactions > 0
             ORDER BY first_blocks DESC, first_transactions DESC, peer, agent LIMIT $1::int
             """, [String(limit)])
         return Section(
             "value", title: "Peers that brought blocks and transactions first", rows,
-            nothing: "No peer exchanged messages with a node.", Self.valueColumns)
+            nothing: "No peer brought a block or a transaction first.", Self.valueColumns)
     }
 
     private func requireNode(_ name: String, _ connection: Connection) throws {

@@ -1,6 +1,7 @@
 import ByteCodec
 import CRecord
 import CollectorProtocol
+import CollectorTesting
 import Foundation
 import Spool
 import Testing
@@ -119,5 +120,108 @@ struct NodeStreamTests {
         first.begin(epoch: 6)
         #expect(try !first.restore(other, clock))
         #expect(other.reported[1].lost_ring == 0)
+    }
+
+    @Test("tells its state once at a segment's front, however often the disk refuses the lease for it")
+    func refusedLease() throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        let stream = try NodeStream(name: "n1", state: "/state", bootID: .zero, fileSystem: disk)
+        stream.begin(epoch: 5)
+        var told = 0
+        stream.checkpoint = {
+            told += 1
+            status(stream, at: 1002)
+        }
+        try stream.advanceClock(monotonic: 1000, offset: 2000)
+        status(stream, at: 1001)
+        disk.errors.isReadOnly = true
+        for _ in 0..<3 { #expect(throws: DiskRefusal.self) { try stream.seal() } }
+        disk.errors.isReadOnly = false
+        try stream.seal()
+        #expect(told == 1)
+        #expect(stream.folder.spool.newestSequence == 2)
+    }
+
+    @Test("does not say of a skip that the ring was taken over as far as what is not on disk yet")
+    func skipBeforeRefusedBatch() throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        func open() throws -> NodeStream {
+            let stream = try NodeStream(name: "n1", state: "/state", bootID: .zero, fileSystem: disk)
+            stream.begin(epoch: 5)
+            return stream
+        }
+        let first = try open()
+        try first.advanceClock(monotonic: 1000, offset: 2000)
+        status(first, at: 1001)
+        first.took(position: 10, epoch: 5)
+        try first.seal()
+        // Killed; the next one begins with a disk that takes the skip only when records wait already.
+        let second = try open()
+        disk.errors.isReadOnly = true
+        #expect(throws: DiskRefusal.self) { try second.advanceClock(monotonic: 3000, offset: 2000) }
+        status(second, at: 3001)
+        second.took(position: 20, epoch: 5)
+        disk.errors.isReadOnly = false
+        try second.declareBefore()
+        let third = try open()
+        #expect(third.has(position: 10, epoch: 5))
+        #expect(!third.has(position: 20, epoch: 5))
+    }
+
+    @Test("ends, in its own clock, what an earlier ring was about and has not ended")
+    func earlierRing() throws {
+        let first = try stream()
+        try first.advanceClock(monotonic: 1000, offset: 2000)
+        for (run, exits) in [(7 as UInt64, false), (8, true), (9, false)] {
+            first.write(
+                .processStart(
+                    .init(
+                        pid: run, startTicks: 5, startedMonotonic: 1, executable: "", device: 0, inode: 0)),
+                run: run, monotonic: 1500)
+            first.write(
+                .coverage(.init(tracepoint: 1, fromMonotonic: 1200, toMonotonic: 0)), run: run,
+                monotonic: 1500)
+            first.write(.counters(.init(entries: [])), run: run, monotonic: 5000)
+            if exits { first.write(.processExit(.init(exitedMonotonic: 5500)), run: run, monotonic: 5600) }
+        }
+        try first.seal()
+        let end = first.folder.spool.newestSequence
+        let second = try NodeStream(name: "n1", state: state, bootID: .zero)
+        #expect(try second.lastWords(before: 5, realtime: 0, isAlive: { _ in false }) == nil)
+        second.lastWords = try second.lastWords(before: 6, realtime: 3000 + 20_000, isAlive: { $0.pid == 9 })
+        second.begin(epoch: 6)
+        try second.advanceClock(monotonic: 30_000, offset: 2000)
+        // Behind the numbers that the unclean stop skips.
+        guard
+            case .batch(let batch)? = try second.folder.spool.next(
+                after: end + StreamFolder.leaseLength - end)
+        else {
+            Issue.record("nothing was said")
+            return
+        }
+        let reader = try BatchReader(batch.bytes.span.raw)
+        #expect(reader.header.ringEpoch == 5)
+        #expect(reader.header.baseMonotonic == 1000)
+        var said: [String] = []
+        var records = reader.records()
+        while let record = try records.next() {
+            switch try ControlRecord(record, in: reader) {
+            case .coverage(let coverage):
+                said.append("\(record.run ?? 0) covered \(coverage.fromMonotonic)–\(coverage.toMonotonic)")
+            case .gap(let gap):
+                said.append("\(record.run ?? 0) \(gap.reason) until \(gap.toMonotonic), \(gap.count == nil)")
+            case .processExit: said.append("\(record.run ?? 0) exited")
+            default: said.append("?")
+            }
+        }
+        #expect(
+            said == [
+                "7 covered 1200–5000", "7 ring_lost until 21000, true", "7 exited",
+                "9 covered 1200–5000", "9 ring_lost until 21000, true",
+            ])
+        // It is said once.
+        let third = try NodeStream(name: "n1", state: state, bootID: .zero)
+        let again = try third.lastWords(before: 6, realtime: 0, isAlive: { $0.pid == 9 })
+        #expect(again?.count == 1)
     }
 }

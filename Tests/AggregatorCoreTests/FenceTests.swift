@@ -74,6 +74,25 @@ struct FenceTests {
         #expect(try Self.count("SELECT stored FROM peerscope.stream_tracepoint", conninfo) == 12)
     }
 
+    @Test func anAgentThatComesBackGoesOnBehindWhatAnotherAggregatorStored() throws {
+        let conninfo = try WithDatabase.fresh()
+        let one = try WithDatabase.aggregator(conninfo)
+        let other = try WithDatabase.aggregator(conninfo)
+        defer {
+            one.stop()
+            other.stop()
+        }
+        let batches = Self.batches(3)
+        for (index, aggregator) in [one, other, one].enumerated() {
+            let agent = try TestAgent(port: aggregator.port)
+            #expect(try agent.greet([("alpha", 77)]).streams.map(\.durableSequence) == [UInt64(3 * index)])
+            try agent.send(batch: batches[index])
+            // No NACK asks for what the first one has missed: the agent does not have it any more.
+            try agent.awaitCommitted([77: UInt64(3 * index + 3)])
+        }
+        #expect(try Self.count("SELECT count(DISTINCT seq) FROM peerscope.mempool_added", conninfo) == 9)
+    }
+
     @Test func aBatchThatCannotBeReadIsSetAsideAndItsNeighboursAreStored() throws {
         let conninfo = try WithDatabase.fresh()
         let aggregator = try WithDatabase.aggregator(conninfo)

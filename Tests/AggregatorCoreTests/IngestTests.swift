@@ -178,6 +178,7 @@ struct IngestTests {
               FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE c.relnamespace = 'peerscope'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
                AND a.attnum > 0 AND NOT a.attisdropped AND c.relname NOT IN ('schema_migration', 'clock_reference', 'agent')
+               AND c.relname NOT LIKE 'public%'
                AND a.attname NOT IN ('at', 'last_batch_at', 'first_seen_at', 'last_seen_at', 'created_at',
                                      'agent_id', 'generation')
              GROUP BY c.relname

@@ -24,6 +24,25 @@ import Testing
         #expect(block.height == 413_567)
     }
 
+    @Test func `short ids and transactions given in full are handed out with their places`() {
+        let message =
+            MainnetBlock.header + bytes("0102030405060708 03 010203040506 ffffffffffff 000000000000 02 00")
+            + MainnetBlock.coinbase + bytes("01") + TxTests.message
+        var shortIDs: [UInt64] = []
+        var places: [Int] = []
+        var ids: [String] = []
+        let decoded = CompactBlock.forEach(
+            message.raw, size: message.count, shortID: { shortIDs.append($0) },
+            prefilled: { place, transaction, bytes in
+                places.append(place)
+                ids.append(transaction.txid(of: bytes).description)
+            })
+        #expect(decoded.status == .ok)
+        #expect(shortIDs == [0x0605_0403_0201, 0xffff_ffff_ffff, 0])
+        #expect(places == [0, 2])
+        #expect(ids.last == "e8151a2af31c368a35053ddd4bdb285a8595c769a3ad83e0fa02314a602d4609")
+    }
+
     @Test func `without its coinbase a compact block has no height`() {
         let message = message(short: 3, prefilled: [1])
         let decoded = CompactBlock.decode(message.raw, size: message.count)

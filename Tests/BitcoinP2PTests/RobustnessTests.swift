@@ -50,8 +50,12 @@ import Testing
         for line in lines {
             let input = bytes(String(line))
             try #require(input.count >= 2)
-            let types = MessageType.allCases
-            check(types[Int(input[0]) % types.count], [UInt8](input.dropFirst(2)), missing: Int(input[1]))
+            let type = MessageType.allCases[Int(input[0]) % MessageType.allCases.count]
+            // A seed says behind `#` what it is; one for another type would mean that the order has changed.
+            if let comment = line.firstRange(of: "# ") {
+                #expect(line[comment.upperBound...].hasPrefix(type.rawValue + ":"))
+            }
+            check(type, [UInt8](input.dropFirst(2)), missing: Int(input[1]))
         }
     }
 

@@ -69,6 +69,36 @@ import Testing
         #expect(decoded.value == nil)
     }
 
+    @Test func `an unknown flag is malformed even where the transaction is cut behind it`() {
+        let front = bytes("01000000 00 02")
+        #expect(Tx.decode(front.raw, size: 1000).status == .malformed)
+        let known = bytes("01000000 00 01")
+        #expect(Tx.decode(known.raw, size: 1000).status == .truncated)
+    }
+
+    @Test func `its parts are handed out in order`() throws {
+        let decoded = Tx.decode(Self.message.raw, size: Self.message.count)
+        let transaction = try #require(decoded.value?.transaction)
+        var inputs: [String] = []
+        transaction.forEachInput(of: Self.message.raw) { input in
+            inputs.append("\(input.outpoint.index) \(input.scriptSig.byteCount) \(input.sequence)")
+        }
+        #expect(inputs == ["0 73 4294967278", "1 0 4294967295"])
+        var outputs: [String] = []
+        transaction.forEachOutput(of: Self.message.raw) { output in
+            outputs.append("\(output.value) \(output.scriptPubKey.byteCount)")
+        }
+        #expect(outputs == ["112340000 25", "223450000 25"])
+        var witnesses: [[Int]] = []
+        transaction.forEachWitness(of: Self.message.raw) { witness in
+            var items: [Int] = []
+            witness.forEachItem { items.append($0.byteCount) }
+            #expect(items.count == witness.itemCount)
+            witnesses.append(items)
+        }
+        #expect(witnesses == [[], [71, 33]])
+    }
+
     @Test func `a transaction of nothing is well-formed`() {
         let message = bytes("01000000 00 00 00000000")
         let decoded = Tx.decode(message.raw, size: message.count)

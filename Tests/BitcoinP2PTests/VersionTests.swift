@@ -61,6 +61,13 @@ import Testing
         }
     }
 
+    @Test func `a cut message that is too short for its next field is malformed`() {
+        // Of 47 bytes 46 were captured: one byte is left for services, address and nonce.
+        let required = [UInt8](Self.message.prefix(46))
+        #expect(Version.decode(required.raw, size: 47).status == .malformed)
+        #expect(Version.decode(required.raw, size: 80).status == .truncated)
+    }
+
     @Test func `a user agent longer than 256 bytes is malformed`() {
         let head = [UInt8](Self.message.prefix(80))
         let most = head + bytes("fd0001") + repeated(0xff, 256)

@@ -23,20 +23,25 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 /// A fuzz target: a Swift file of Targets/.
-func fuzzTarget(_ name: String, _ sources: [String], _ dependencies: [Target.Dependency]) -> Target {
+func fuzzTarget(
+    _ name: String, _ sources: [String], without exclude: [String] = [], _ dependencies: [Target.Dependency]
+) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies + ["Fuzzer"], path: "Targets", sources: sources,
+        name: name, dependencies: dependencies + ["Fuzzer"], path: "Targets", exclude: exclude,
+        sources: sources,
         swiftSettings: instrumented + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: [.unsafeFlags([sanitizers, "-use-ld=lld"])])
 }
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "fuzz",
     dependencies: [
         .package(path: "../../.build/checkouts/swift-crypto"),
+        .package(path: "../../.build/checkouts/swift-log"),
         .package(path: "../../.build/checkouts/Yams"),
     ],
     targets: [
@@ -46,6 +51,8 @@ let package = Package(
         module("Tracepoints", ["ByteCodec"]),
         module("CollectorProtocol", ["ByteCodec", "CPlatform", "Tracepoints"]),
         module("Spool", ["ByteCodec", "CollectorProtocol", "CPlatform"]),
+        .systemLibrary(name: "CLibpq", path: "Modules/CLibpq", pkgConfig: "libpq"),
+        module("PostgreSQL", ["CLibpq", "CPlatform"]),
         // Of the agent only what reads its configuration.
         .target(
             name: "AgentCore", dependencies: ["CPlatform", "Tracepoints", yams], path: "Modules/AgentCore",
@@ -66,6 +73,19 @@ let package = Package(
         fuzzTarget("fuzz-p2p", ["P2P.swift", "Fields"], ["BitcoinP2P", "ByteCodec"]),
         fuzzTarget("fuzz-wire", ["Wire.swift"], ["ByteCodec", "CollectorProtocol", "Framing"]),
         fuzzTarget("fuzz-spool", ["Spool.swift"], ["ByteCodec", "CollectorProtocol", "Framing", "Spool"]),
+        // Of the aggregator what makes rows of batches; in this module, since none of it is public.
+        fuzzTarget(
+            "fuzz-ingest",
+            [
+                "Ingest.swift", "AggregatorCore/AggregatorError.swift", "AggregatorCore/Decode",
+                "AggregatorCore/Store",
+            ],
+            without: ["AggregatorCore/Store/WriterPool.swift"],
+            [
+                "BitcoinP2P", "ByteCodec", "CPlatform", "CollectorProtocol", "Framing", "PostgreSQL",
+                "Tracepoints",
+                log,
+            ]),
         fuzzTarget("fuzz-agent-configuration", ["AgentConfiguration.swift"], ["AgentCore", "ByteCodec"]),
     ]
 )

@@ -7,12 +7,14 @@
     seeds.py p2p                    prints seeds made of the captures and of the messages in annotated hex
     seeds.py wire                   prints seeds made of the annotated wire vectors, for either end
     seeds.py spool                  prints seeds made of the batches in the wire vectors, and damages
+    seeds.py ingest                 prints batches: the wire vectors', and batches of messages in annotated hex
     seeds.py text FILE              prints one seed for each document of a YAML stream
 """
 import gzip
 import hashlib
 import json
 import pathlib
+import struct
 import sys
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "Fixtures"
@@ -115,6 +117,65 @@ def spool():
     print(f"08{batches}6400012c0140a00580f401ff # written by an agent, then damaged in four places")
 
 
+def varint(value):
+    data = b""
+    while value > 0x7F:
+        data += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return data + bytes([value])
+
+
+def zigzag(value):
+    return varint(value << 1 ^ value >> 63)
+
+
+def sealed(kind, first, last, count, strings, tallies, records):
+    """A batch of one process and thread, as schema/wire-protocol.md has it; the checksum is left to the target."""
+    tables = b"".join(varint(len(string)) + string for string in strings)
+    tables += struct.pack("<Q", 42) + varint(0) + varint(9)
+    for tracepoint, delta, cumulative in tallies:
+        tables += varint(0) + bytes([tracepoint]) + varint(delta) + varint(cumulative)
+    header = struct.pack(
+        "<4sIIIQQQIIQq16sQQIIIIII", b"PSB1", 0, 120 + len(tables) + len(records), kind, 77, first, last, count, 1, 1000,
+        1_700_000_000_000_000_000, bytes(16), 1, 1, len(strings), 1, 1, len(tallies), len(records), 0)
+    return header + tables + records
+
+
+def batch(messages, first, inbound):
+    """A batch of P2P messages."""
+    strings = [b"alpha", b"45.90.228.207:8333", b"inbound-full-relay"]
+    records = b""
+    for kind, data in messages:
+        if kind.encode() not in strings:
+            strings.append(kind.encode())
+        arguments = zigzag(5) + varint(1) + varint(2) + varint(strings.index(kind.encode()))
+        records += bytes([1 if inbound else 2, 0]) + varint(1) + zigzag(1000) + arguments
+        records += varint(len(data)) + varint(len(data)) + data
+    tallies = [(1 if inbound else 2, len(messages), first + len(messages) - 1)]
+    return sealed(0, first, first + len(messages) - 1, len(messages), strings, tallies, records)
+
+
+def gap(first, last, tallies):
+    """A batch that declares numbers lost."""
+    return sealed(1, first, last, 0, [b"alpha", b"spool_bound"], tallies, varint(1))
+
+
+def ingest():
+    for name, data in vectors():
+        if name in ("batch-events", "batch-gap", "every-record"):
+            print(f"{data[6:].hex()} # {name}")
+    messages = [
+        (kind, data) for kind in TYPES for _, data in annotated(FIXTURES / "messages" / f"{kind}.hex")
+    ]
+    for place in range(0, len(messages), 6):
+        few = messages[place:place + 6]
+        print(f"{batch(few, 1, True).hex()} # received: {few[0][0]} and what follows")
+    relay = [(kind, data) for kind, data in messages if kind in ("version", "verack", "addr", "addrv2", "getaddr")]
+    print(f"{(batch(relay, 1, True) + batch(relay, 1 + len(relay), False)).hex()} # relayed addresses")
+    pings = batch([("ping", bytes(8))], 10, True)
+    print(f"{(gap(1, 9, [(1, 9, 0)]) + pings + gap(11, 19, [(1, 9, 19), (2, 5, 5)])).hex()} # gaps around an event")
+
+
 def text(path):
     for document in path.read_text().split("\n---\n"):
         print(f"{document.encode().hex()} # {document.strip().splitlines()[0][:60]}")
@@ -132,6 +193,8 @@ def main():
             wire()
         case ["spool"]:
             spool()
+        case ["ingest"]:
+            ingest()
         case ["text", path]:
             text(pathlib.Path(path))
         case _:

@@ -40,6 +40,8 @@ struct CaptureSourceTests {
         #expect(rollups.status == 0, "\(rollups.text)")
         let addresses = try fleet.compareAddresses()
         #expect(addresses.status == 0, "\(addresses.text)")
+        let blocks = try fleet.compareBlocks()
+        #expect(blocks.status == 0, "\(blocks.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
         if capture == "regtest6" { try examples(fleet) }
         // The data dictionary is what the database says of itself.

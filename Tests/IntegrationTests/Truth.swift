@@ -83,6 +83,11 @@ extension Fleet {
         try oracle("addresses.py", capture, [])
     }
 
+    /// Compares the views about blocks with a computation of its own in Python; after `compare`, which computes the digest.
+    func compareBlocks() throws -> (status: Int32, text: String) {
+        try oracle("blocks.py", capture, [])
+    }
+
     private func oracle(
         _ script: String, _ expected: String, _ arguments: [String]
     ) throws -> (status: Int32, text: String) {

@@ -357,6 +357,31 @@ extension DatabaseTests {
                     && export.manifest["gaps"] as? [Int] == [])
         }
 
+        @Test(
+            "tells from when on a table is complete, and which days of a view the digest has still to compute"
+        )
+        func incomplete() throws {
+            let (_, connection) = try freshDatabase()
+            try addNodes(connection)
+            try connection.execute(
+                """
+                INSERT INTO retention_horizon (table_name, complete_from, moved_at) VALUES ('p2p_message', '2026-11-02', now());
+                INSERT INTO dirty_day (node_id, day) VALUES (1, '2026-11-01'), (2, '2026-11-02'), (2, '2026-11-05')
+                """)
+            let table = try exported("p2p_message", connection, from: "2026-11-01")
+            #expect(table.manifest["complete_from"] as? String == "2026-11-02")
+            #expect(
+                table.warnings.contains(
+                    "Retention has taken rows of before 2026-11-02: the table is complete from then on."))
+            #expect((table.manifest["uncomputed_days"] as? [Any])?.isEmpty == true)
+            #expect(try exported("p2p_message", connection, from: "2026-11-02").warnings.count == 2)
+            let view = try exported(
+                "block_arrival_skew", connection, from: "2026-11-01 12:00", to: "2026-11-05")
+            #expect(view.manifest["uncomputed_days"] as? [String] == ["2026-11-01", "2026-11-02"])
+            #expect(view.warnings.contains { $0.contains("to compute of 2026-11-01 to 2026-11-02: ") })
+            #expect(view.manifest["complete_from"] is NSNull)
+        }
+
         @Test("and the rows are of one moment, whatever is stored meanwhile")
         func oneSnapshot() throws {
             let (conninfo, connection) = try freshDatabase()

@@ -106,12 +106,12 @@ extension DatabaseTests {
                 INSERT INTO process_run (node_id, run_id, boot_id, started_at)
                 VALUES (1, 5, '00000000-0000-0000-0000-00000000002a', '2026-11-01 10:00:00.000001+00');
                 INSERT INTO capture_interval (node_id, run_id, tracepoint, valid_from, valid_to)
-                VALUES (1, 5, 'net:inbound_message', '2026-11-01 10:00+00', '2026-11-01 11:00+00')
+                VALUES (1, 5, 'net:inbound_message', '2026-11-01 10:00+00', '2026-11-01 11:00+00');
+                CREATE TABLE peerscope.spans (during tstzmultirange);
+                INSERT INTO peerscope.spans VALUES ('{[2026-11-01 10:00+00,2026-11-01 11:00+00)}'), ('{}'), (NULL)
                 """)
             // Documents, identifiers, intervals, ranges, columns called "from" and "to".
-            let rows = [
-                "node": 2, "process_run": 1, "stream_audit": 2, "node_coverage": 1, "reorganisations": 0,
-            ]
+            let rows = ["node": 2, "process_run": 1, "stream_audit": 2, "spans": 3, "reorganisations": 0]
             for (name, count) in rows {
                 #expect(try compared(name, connection).first?.hasPrefix("\(count) rows") == true, "\(name)")
             }

@@ -88,22 +88,22 @@ extension DatabaseTests {
         static let views = """
             DROP VIEW IF EXISTS peerscope.eclipse_indicators, peerscope.spy_candidates, peerscope.peer_value CASCADE;
             CREATE VIEW peerscope.eclipse_indicators AS
-            SELECT node, hour::timestamptz, population, 0.5::float8 AS netgroup_hhi, effective_groups::float8,
+            SELECT node, hour::timestamptz, population, CASE WHEN effective_groups IS NOT NULL THEN 0.5::float8 END AS netgroup_hhi, effective_groups::float8,
                    0.75::float8 AS top_group_share, NULL::float8 AS top_source_share, NULL::float8 AS table_occupancy,
                    3 AS outbound_replacements, NULL::float8 AS evicted_per_inbound, 90.0::float8 AS tip_lag_s,
                    8.5::float8 AS members, '10.0.0.0/16' AS top_group
             FROM (VALUES ('a', '2026-11-01 10:00+00', 'outbound', 1.5), ('a', '2026-11-01 11:00+00', 'outbound', 2.5),
                          ('a', '2026-11-01 11:00+00', 'inbound', 20), ('b', '2026-11-01 09:00+00', 'outbound', 7),
-                         ('c', '2026-10-01 09:00+00', 'outbound', 7)) AS t (node, hour, population, effective_groups);
+                         ('c', '2026-10-01 09:00+00', 'outbound', 7), ('b', '2026-11-01 09:00+00', 'addrman', NULL)) AS t (node, hour, population, effective_groups);
             CREATE VIEW peerscope.spy_candidates AS
             SELECT "group", 5 AS nodes, 40 AS sessions, life::float8 AS median_life_s, 12 AS reconnects, 90000::bigint AS inv_out,
                    3::bigint AS getdata_in, 0::bigint AS tx_in, 4 AS agents, score::float8
             FROM (VALUES ('10.1.2.0/24', NULL, 0.2), ('10.9.9.0/24', 3600, 0.9)) AS t ("group", life, score);
             CREATE VIEW peerscope.peer_value AS
             SELECT peer, '10.1.2.0/24' AS "group", agent, 2 AS nodes, 3 AS sessions, blocks::bigint AS first_blocks,
-                   100::bigint AS first_transactions, 12.5::float8 AS megabytes, 0.08::float8 AS first_blocks_per_mb,
+                   blocks::bigint AS first_transactions, 12.5::float8 AS megabytes, 0.08::float8 AS first_blocks_per_mb,
                    8.0::float8 AS first_transactions_per_mb, 1 AS evicted
-            FROM (VALUES ('10.1.2.3', '/Satoshi:27.0.0/', 1), ('10.1.2.4', NULL, 5)) AS t (peer, agent, blocks)
+            FROM (VALUES ('10.1.2.3', '/Satoshi:27.0.0/', 1), ('10.1.2.4', NULL, 5), ('10.1.2.5', NULL, 0)) AS t (peer, agent, blocks)
             """
 
         func answer(_ connection: Connection, _ arguments: String...) throws -> Answer {

@@ -14,6 +14,9 @@ struct WithServer: SuiteTrait, TestScoping {
         try await withFolder { folder in
             let server = try EmbeddedServer.start(directory: folder + "/db")
             defer { try? server.stop() }
+            try Connection(server.conninfo).execute("CREATE DATABASE migrated")
+            try Migrator(schema: Checkout.path + "/schema").migrate(
+                Connection(server.conninfo + " dbname=migrated"))
             try await Self.$conninfo.withValue(server.conninfo) { try await function() }
         }
     }
@@ -34,14 +37,11 @@ enum Checkout {
 }
 
 /// A database of its own with the schema of this checkout, and a connection as the commands make it.
-func freshDatabase(_ conninfo: String = WithServer.conninfo) throws -> (
-    conninfo: String, connection: Connection
-) {
+func freshDatabase() throws -> (conninfo: String, connection: Connection) {
     let name = "t\(UInt64.random(in: 0 ... .max))"
-    try Connection(conninfo).execute("CREATE DATABASE \(name)")
-    let made = conninfo + " dbname=\(name)"
+    try Connection(WithServer.conninfo).execute("CREATE DATABASE \(name) TEMPLATE migrated")
+    let made = WithServer.conninfo + " dbname=\(name)"
     let connection = try Connection(made)
-    try Migrator(schema: Checkout.path + "/schema").migrate(connection)
     try prepareForExport(connection)
     return (made, connection)
 }

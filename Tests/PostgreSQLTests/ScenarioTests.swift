@@ -19,10 +19,37 @@ extension DatabaseTests {
             let conninfo = try freshDatabase()
             try Migrator(schema: SchemaTests.directory).migrate(Connection(conninfo))
             let (status, text) = try Self.psql(
-                conninfo, [Self.folder.path() + "lib/expect.sql", Self.folder.path() + name])
+                conninfo, ["lib/expect.sql", name].map { Self.folder.appending(path: $0).path() })
             #expect(status == 0, "\(name): \(text)")
             // A scenario that expects nothing proves nothing.
             #expect(text.contains("as expected: "), "\(name) has no expectation")
+        }
+
+        /// Views that only others are made of.
+        private static let supporting: Set<String> = ["blind_time", "run_span", "public_days", "public_node"]
+
+        @Test("every view has a test that knows what it has to say")
+        func complete() throws {
+            let connection = try Connection(freshDatabase())
+            try Migrator(schema: SchemaTests.directory).migrate(connection)
+            let tests = Self.folder.deletingLastPathComponent()
+            var text = ""
+            for (folder, suffix) in [("Scenarios", ".sql"), ("Oracle", ".py")] {
+                let path = tests.appending(path: folder).path()
+                for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+                where name.hasSuffix(suffix) {
+                    text += try String(
+                        contentsOf: tests.appending(path: folder + "/" + name), encoding: .utf8)
+                }
+            }
+            let words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+            let views = try connection.execute(
+                "SELECT viewname FROM pg_views WHERE schemaname IN ('peerscope', 'peerscope_public')")
+            #expect(views.rows.count >= 30)
+            let untested = views.rows.compactMap { $0[0] }.filter {
+                !words.contains(Substring($0)) && !Self.supporting.contains($0)
+            }
+            #expect(untested.isEmpty, "no scenario and no oracle names \(untested.sorted())")
         }
 
         private static func psql(_ conninfo: String, _ files: [String]) throws -> (Int32, String) {

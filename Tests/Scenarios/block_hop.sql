@@ -11,8 +11,8 @@ LANGUAGE sql AS $$
 $$;
 -- taker connects to giver.
 SELECT scenario.session('taker', 11, '11:00:00', false, 1001, 1002), scenario.session('giver', 22, '11:00:00.05', true, 1002, 1001);
--- A stranger that is connected to third and to giver repeats to giver what third told it.
-SELECT scenario.session('third', 31, '11:00:01', true, 2001, 666), scenario.session('giver', 23, '11:00:02', true, 2002, 2001);
+-- A stranger that third connected to connects to giver, and repeats what third told it.
+SELECT scenario.session('third', 31, '11:00:01', false, 2001, 666), scenario.session('giver', 23, '11:00:02', true, 2002, 2001);
 
 -- giver validates the block from 12:00:00.000 to .040 and has told taker at .010, before it was done. taker misses something:
 -- its request leaves at .015, arrives while giver validates, and is taken up at .045. The answer of .046 arrives at .048, taker

@@ -5,7 +5,7 @@
 SELECT scenario.node('n1');
 SELECT scenario.node('n2');
 
-SELECT scenario.header('n1', '12:00:00', b, 'parent of ' || b) FROM unnest(ARRAY['easy', 'asked', 'slow', 'whole', 'own']) b;
+SELECT scenario.header('n1', '12:00:00', b, 'parent of ' || b) FROM unnest(ARRAY['easy', 'asked', 'slow', 'whole', 'own', 'failed']) b;
 -- Unasked, with two prefilled transactions, and everything known.
 SELECT scenario.message('n1', '12:00:00', 'easy', 'cmpctblock', 1, true, NULL, 12000, 2, 1998);
 SELECT scenario.connect('n1', '12:00:00.1', 'easy', 100);
@@ -29,6 +29,11 @@ SELECT scenario.message('n1', '12:30:00.1', 'whole', 'getdata', 2, false);
 SELECT scenario.message('n1', '12:30:00.2', 'whole', 'block', 2, true, NULL, 1500000);
 SELECT scenario.connect('n1', '12:30:00.4', 'whole', 103);
 SELECT scenario.connect('n1', '12:40:00', 'own', 104);
+-- One that does not fit together: the peer that sent it is asked for the whole block.
+SELECT scenario.message('n1', '12:45:00', 'failed', 'cmpctblock', 1, true, NULL, 12000, 5, 1995);
+SELECT scenario.message('n1', '12:45:00.1', 'failed', 'getdata', 1, false);
+SELECT scenario.message('n1', '12:45:00.2', 'failed', 'block', 1, true, NULL, 1500000);
+SELECT scenario.connect('n1', '12:45:00.4', 'failed', 105);
 -- n2 had seen the six as well.
 SELECT scenario.message('n2', '12:10:00', 'asked', 'cmpctblock', 4, true, NULL, 12000, 1, 1999);
 SELECT scenario.connect('n2', '12:10:00.1', 'asked', 101);
@@ -108,6 +113,7 @@ SELECT scenario.expect('block_arrival tells of the copy that completed the block
   slow|compact+blocktxn|3|true|1|1999|true|6|900|2000|5001|8000|0
   whole|block|2|true|∅|∅|∅|∅|∅|2000|5001|8000|0
   own|local|∅|∅|∅|∅|∅|∅|∅|2000|5001|8000|0
+  failed|block|1|true|∅|∅|∅|∅|∅|2000|5001|8000|0
   $$);
 
 SELECT scenario.expect('why each transaction was missing',
@@ -140,7 +146,7 @@ SELECT scenario.expect('a verdict outlives what it rests on',
   $$);
 
 -- 100 transactions leave the mempool for a block after it was connected: a later transaction of the writer tells.
-SELECT scenario.connect('n1', '12:50:00', 'last', 105);
+SELECT scenario.connect('n1', '12:50:00', 'last', 106);
 SELECT scenario.commit();
 UPDATE peerscope.validation_window SET removed = 100 WHERE hash = scenario.hash('last');
 SELECT scenario.commit();

@@ -1,5 +1,5 @@
--- Two blocks of height 100 within a second, just before midnight; a third one that nobody gets more of than its header; and
--- at the next height a rival that is seen after midnight.
+-- Two blocks of height 100 within a second, just before midnight; a third one, and one on top of it, that nobody gets more of
+-- than their headers; and at the next height a rival that is seen after midnight.
 \ir lib/blocks.sql
 
 SELECT scenario.node('n1');
@@ -11,14 +11,16 @@ INSERT INTO peerscope.dirty_day (node_id, day) SELECT node_id, '2026-07-02' FROM
 SELECT scenario.header('n1', '23:50:00', 'root', 'before');
 SELECT scenario.gets(n, '23:50:00', 'root', 99) FROM unnest(ARRAY['n1', 'n2', 'n3', 'n4']) n;
 
--- n1 gets A first, the others B; n1 hears of B too. n3 is told of C in a message of 2000 headers, which is no announcement.
+-- n1 gets A first, the others B; n1 hears of B too. n3 is told of C and C2 in a message of 2000 headers,
+-- which is no announcement.
+INSERT INTO peerscope.pool (pattern, name) VALUES ('mined by antpool sb7', 'AntPool East');
 SELECT scenario.header('n1', '23:59:57', 'A', 'root', 'Mined by AntPool sb7xq');
 SELECT scenario.gets('n1', '23:59:57', 'A', 100);
 SELECT scenario.header('n2', '23:59:57.5', 'B', 'root', '/ViaBTC/Mined by someone/');
 SELECT scenario.gets(n, '23:59:57.5', 'B', 100) FROM unnest(ARRAY['n2', 'n3', 'n4']) n;
 SELECT scenario.message('n2', '23:59:58', 'A', 'headers', 2, true);
 SELECT scenario.message('n1', '23:59:58', 'B', 'headers', 2, true);
-SELECT scenario.header('n3', '23:59:58.2', 'C', 'root');
+SELECT scenario.header('n3', '23:59:58.2', 'C', 'root'), scenario.header('n3', '23:59:58.2', 'C2', 'C');
 
 -- D on B: n1 changes over. E, on B as well, comes after midnight and to n4 alone, which stays with D.
 SELECT scenario.header('n2', '23:59:59', 'D', 'B', '/ViaBTC/');
@@ -39,7 +41,7 @@ SELECT scenario.expect('blocks beside the chain that most nodes ended up on are 
        FROM peerscope.stale_blocks ORDER BY height $$,
   $$
   100|A C|n1 n3|23:59:57.000 23:59:58.200|2026-07-01|B
-  101|E|n4|00:00:01.000|2026-07-01|D
+  101|C2 E|n3 n4|23:59:58.200 00:00:01.000|2026-07-01|D
   $$);
 
 SELECT scenario.expect('a node that changed over left one block',
@@ -49,8 +51,8 @@ SELECT scenario.expect('a node that changed over left one block',
 SELECT scenario.expect('pools are told by their marks, whatever else they write, and who is not known keeps its text',
   $$ SELECT day, pool, blocks, stale, missing_tx FROM peerscope.block_pools ORDER BY day, pool $$,
   $$
-  2026-07-01|*unknown*|2|1|0
-  2026-07-01|AntPool|1|1|0
+  2026-07-01|*unknown*|3|2|0
+  2026-07-01|AntPool East|1|1|0
   2026-07-01|ViaBTC|2|0|0
   2026-07-02|a pool of my own|1|1|0
   $$);

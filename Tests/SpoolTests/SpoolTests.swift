@@ -93,6 +93,7 @@ struct SpoolTests {
         try bench.append(to: spool, batches: 12, size: 500)
         #expect(try bench.files().count > 3)
         spool.acknowledge(through: 36)
+        try spool.removeAcknowledged()
         #expect(try bench.files().count == 1)
         #expect(try contents(spool, after: 36).isEmpty)
         #expect(try bench.spool().recovered?.header.lastSequence == 36)

@@ -248,6 +248,15 @@ SELECT a.node_id, a.run_id, a.day_no, a.hash, p.peer_id, m.inbound, m.msg_type, 
        UNION ALL SELECT false, 'cmpctblock', 410000, 11000 + (random() * 9000)::int WHERE p.peer_id % 6 = 0 AND p.peer_id > 14
        UNION ALL SELECT false, 'getblocktxn', 3000, 60 WHERE a.lacks AND p.peer_id = a.first_peer
        UNION ALL SELECT true, 'blocktxn', 90000, 8000 WHERE a.lacks AND p.peer_id = a.first_peer) m;
+-- One block in ten a node asks the next node of the fleet for: four messages over their link, seen at both ends.
+INSERT INTO naming (node_id, run_id, day_no, hash, peer_id, inbound, msg_type, us, size, transactions)
+SELECT e.node_id, f.run_id, a.day_no, a.hash, e.peer_id, e.inbound, e.msg_type, a.s0_us + 500000 + e.after_us, e.size, a.transactions
+  FROM arrival a
+ CROSS JOIN LATERAL (VALUES (a.node_id, 1, false, 'getdata', 0, 37), (a.node_id % :nodes + 1, 2, true, 'getdata', 20000, 37),
+                            (a.node_id % :nodes + 1, 2, false, 'cmpctblock', 21000, 12000), (a.node_id, 1, true, 'cmpctblock', 41000, 12000)
+                    ) AS e (node_id, peer_id, inbound, msg_type, after_us, size)
+  JOIN fleet f ON f.node_id = e.node_id
+ WHERE a.j % 10 = 0 AND NOT a.stale AND :nodes > 1;
 INSERT INTO peerscope.block_announcement (node_id, run_id, ts, clk, seq, peer_id, inbound, msg_type, hash, entries, prefilled, short_ids,
                                           requested, size, tid)
 SELECT node_id, run_id, pg_temp.at(day_no, us), pg_temp.clk(day_no, us), row_number() OVER (), peer_id, inbound, msg_type, hash,
@@ -489,6 +498,10 @@ SELECT node_id, network, host, 8333, date_trunc('second', at), 'self', at, pg_te
                pg_temp.at(d.day_no, 3600e6 + p.peer_id * 60e6) AS at
           FROM peer p CROSS JOIN day d WHERE p.day_no IS NULL AND p.peer_id > 2) s
     ON CONFLICT DO NOTHING;
+-- A visitor says who it is.
+INSERT INTO peerscope.addr_session_minute (node_id, minute, run_id, peer_id, messages, exact10, entries, future, passed, limited)
+SELECT node_id, date_trunc('minute', pg_temp.at(day_no, open_us)), run_id, peer_id, 1, 0, 1, 0, 1, 0
+  FROM peer WHERE day_no IS NOT NULL AND NOT spies;
 -- A peer pours addresses over one node for ten minutes, ten a message and a message a second; Core's token bucket lets one a
 -- message pass, and the rest are counted.
 CREATE TEMP TABLE poured AS

@@ -17,6 +17,7 @@ SELECT ((now() AT TIME ZONE 'UTC')::date - 12)::text AS fifth, ((now() AT TIME Z
 \echo digest
 VACUUM (ANALYZE);
 CALL peerscope.digest();
+SELECT count(peerscope.publish(d)) AS published FROM peerscope.days_to_publish() AS d \gset
 \echo views, five days
 VACUUM (ANALYZE);
 CALL volume.ask('five days', :'fifth');
@@ -26,6 +27,7 @@ CALL volume.ask('five days', :'fifth');
 \echo digest
 VACUUM (ANALYZE);
 CALL peerscope.digest();
+SELECT count(peerscope.publish(d)) AS published FROM peerscope.days_to_publish() AS d \gset
 \echo views, ten days
 VACUUM (ANALYZE);
 CALL volume.ask('ten days', :'tenth');

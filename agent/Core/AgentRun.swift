@@ -96,18 +96,30 @@ public struct AgentRun {
     }
 }
 
-/// Forces spooled batches to disk on a thread of its own, so that a slow disk delays neither ring nor network.
+/// Forces spooled batches to disk and takes acknowledged ones off it, on a thread of its own, so that a slow disk
+/// delays neither ring nor network.
 final class SpoolSync: Sendable {
     private let stopped = Atomic(false)
 
     init(_ spools: [Spool], _ configuration: AgentConfiguration, log: Logger) {
-        guard configuration.spoolSync == .interval else { return }
         let interval = UInt32(configuration.spoolInterval)
+        let syncs = configuration.spoolSync == .interval
         AgentThread.start("spool-sync") { [self] in
+            var toldAt: UInt64 = 0
             while !stopped.load(ordering: .acquiring) {
                 usleep(interval * 1000)
                 for spool in spools {
-                    do { try spool.sync() } catch { log.error("\(error)") }
+                    do {
+                        if syncs { try spool.sync() }
+                        try spool.removeAcknowledged()
+                    } catch {
+                        // A disk that is full or read-only stays so for a while.
+                        let now = ps_monotonic_ns()
+                        guard toldAt == 0 || now > toldAt + 60_000_000_000 else { continue }
+                        toldAt = now
+                        log.error(
+                            "the spool cannot be kept on disk; trying again", metadata: ["error": "\(error)"])
+                    }
                 }
             }
         }

@@ -26,26 +26,6 @@ enum Files {
         read(path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Writes a file so that it is either wholly there after a crash or not at all.
-    static func writeDurably(_ path: String, _ content: [UInt8]) throws(AgentError) {
-        let new = path + ".new"
-        let doing = "writing \(path)"
-        let file = unsafe open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw failure(doing) }
-        let written = unsafe content.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
-        let synced = written == content.count && fsync(file) == 0
-        let code = errno
-        close(file)
-        guard synced else { throw failure(doing, code) }
-        guard unsafe rename(new, path) == 0 else { throw failure(doing) }
-        let folder = unsafe open(
-            String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), O_RDONLY | O_CLOEXEC)
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
-        }
-    }
-
     /// Makes a folder and those above it.
     static func makeFolder(_ path: String, mode: mode_t = 0o755) throws(AgentError) {
         var built = path.hasPrefix("/") ? "" : "."

@@ -31,6 +31,8 @@ UPDATE peerscope.retention r SET time_column = t.time_column
 DROP INDEX peerscope.clock_sample_ts;
 CREATE INDEX clock_sample_ts ON peerscope.clock_sample (ts);
 CREATE INDEX message_minute_minute ON peerscope.message_minute (minute);
+-- Few minutes have any: fleet_health asks for them every few seconds.
+CREATE INDEX message_minute_truncated ON peerscope.message_minute (node_id, minute) WHERE truncated > 0;
 CREATE INDEX validation_window_at ON peerscope.validation_window (connected_ts);
 
 CREATE TABLE peerscope.message_hour (

@@ -1,7 +1,7 @@
 -- The digest's part 'coverage': where the fleet was looking, which peers are nodes of its own, and whether its clocks hold.
 
--- An end of a span has no clock segment of its own: the one that its time falls into corrects it, at either end of
--- what is known the nearest.
+-- An end of a span has no clock segment of its own: the one that its time falls into corrects it, before the first and
+-- behind the last one the nearest.
 CREATE OR REPLACE FUNCTION peerscope.store_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql SET search_path = peerscope, pg_catalog, pg_temp
     AS $$
@@ -18,18 +18,31 @@ BEGIN
           LEFT JOIN (SELECT node_id, max(last_event_at) AS last_event_at FROM stream GROUP BY node_id) s
             USING (node_id)
     ),
-    -- What each process connected around the day, and whether the block was old by the node's own clock.
-    connected AS (
-        SELECT c.node_id, c.run_id, c.ts,
-               h.time < c.ts + coalesce(r.clock_s, 0) * interval '1 second' - interval '24 hours' AS old
-          FROM block_connected c
-          JOIN block_header h ON h.hash = c.hash
+    -- What each process connected first around the day, and which block was the first not to be old by its own clock. The
+    -- headers that may be new by anybody's clock are few, where an initial download connects many.
+    first AS (
+        SELECT c.node_id, c.run_id, min(c.ts) AS ts
+          FROM block_connected c WHERE c.ts >= since AND c.ts < until
+         GROUP BY c.node_id, c.run_id
+    ),
+    judged AS (
+        SELECT c.node_id, c.run_id, c.ts, coalesce(is_download(c.ts, coalesce(r.clock_s, 0), h.time), false) AS old
+          FROM first f
+          JOIN block_connected c ON c.node_id = f.node_id AND c.run_id = f.run_id AND c.ts = f.ts
+          LEFT JOIN block_header h ON h.hash = c.hash
           LEFT JOIN run r ON r.node_id = c.node_id AND r.run_id = c.run_id
          WHERE c.ts >= since AND c.ts < until
+        UNION ALL
+        SELECT c.node_id, c.run_id, c.ts, is_download(c.ts, coalesce(r.clock_s, 0), h.time)
+          FROM block_header h
+          JOIN block_connected c ON c.hash = h.hash
+          LEFT JOIN run r ON r.node_id = c.node_id AND r.run_id = c.run_id
+         WHERE h.time >= since + (SELECT least(min(clock_s), 0) FROM run) * interval '1 second' - interval '24 hours'
+           AND c.ts >= since AND c.ts < until
     ),
     download AS (
-        SELECT c.node_id, c.run_id, min(c.ts) FILTER (WHERE old) AS first_old, min(c.ts) FILTER (WHERE NOT old) AS first_new
-          FROM connected c GROUP BY c.node_id, c.run_id
+        SELECT node_id, run_id, min(ts) FILTER (WHERE old) AS first_old, min(ts) FILTER (WHERE NOT old) AS first_new
+          FROM judged GROUP BY node_id, run_id
     ),
     span AS (
         SELECT i.node_id, i.tracepoint, i.valid_from AS from_ts, coalesce(i.valid_to, r.ended_at) AS to_ts
@@ -47,20 +60,25 @@ BEGIN
     ends AS (
         SELECT DISTINCT node_id, ts FROM span, unnest(ARRAY[from_ts, to_ts]) AS u (ts) WHERE ts IS NOT NULL
     ),
+    segment AS MATERIALIZED (
+        SELECT node_id, clk, valid_from, corr_ns
+          FROM clock_segment WHERE valid_from >= since - interval '1 hour' AND valid_from < until
+    ),
     within AS (
-        SELECT DISTINCT ON (e.node_id, e.ts) e.node_id, e.ts, c.corr_ns
+        SELECT DISTINCT ON (e.node_id, e.ts) e.node_id, e.ts, s.corr_ns
           FROM ends e
-          JOIN clock_segment c ON c.node_id = e.node_id
-           AND c.valid_from > e.ts - interval '1 hour' AND c.valid_from <= e.ts
-         ORDER BY e.node_id, e.ts, c.valid_from DESC, c.clk DESC
+          JOIN segment s ON s.node_id = e.node_id
+           AND s.valid_from > e.ts - interval '1 hour' AND s.valid_from <= e.ts
+         ORDER BY e.node_id, e.ts, s.valid_from DESC, s.clk DESC
+    ),
+    edge AS (
+        SELECT node_id, min(valid_from) AS first_from, max(valid_from) AS last_from FROM segment GROUP BY node_id
     ),
     nearest AS (
-        SELECT node_id, min(valid_from) AS first_from,
-               (array_agg(corr_ns ORDER BY valid_from NULLS FIRST, clk))[1] AS first_ns,
-               (array_agg(corr_ns ORDER BY valid_from DESC NULLS LAST, clk DESC))[1] AS last_ns
-          FROM clock_segment
-         WHERE valid_from IS NULL OR valid_from >= since - interval '1 day' AND valid_from < until + interval '1 day'
-         GROUP BY node_id
+        SELECT e.node_id, e.first_from, min(s.corr_ns) FILTER (WHERE s.valid_from = e.first_from) AS first_ns,
+               min(s.corr_ns) FILTER (WHERE s.valid_from = e.last_from) AS last_ns
+          FROM edge e JOIN segment s ON s.node_id = e.node_id AND s.valid_from IN (e.first_from, e.last_from)
+         GROUP BY e.node_id, e.first_from
     ),
     correction AS (
         SELECT e.node_id, e.ts,
@@ -156,17 +174,35 @@ CREATE OR REPLACE FUNCTION peerscope.store_clock_audit(of_day date) RETURNS void
     LANGUAGE plpgsql SET search_path = peerscope, pg_catalog, pg_temp
     AS $$
 DECLARE
-    since timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
-    until timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    since  timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    until  timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    common bigint[];
 BEGIN
+    -- Of millions of nonces those that two nodes saw are few: found in one pass, then fetched by index. A join of all
+    -- with all is at the mercy of what the planner knows of a day that has just begun. Sessions whose version messages
+    -- were captured and made no link are left out first.
+    SELECT coalesce(array_agg(nonce), '{}') INTO common
+      FROM (SELECT nonce FROM ping_event
+             WHERE msg_type = 'ping' AND nonce <> 0
+               AND ts >= since - interval '1 hour' AND ts < until + interval '1 hour'
+               AND (node_id, run_id, peer_id) NOT IN (
+                   SELECT s.node_id, s.run_id, s.peer_id
+                     FROM peer_session s
+                     LEFT JOIN fleet_link f USING (node_id, run_id, peer_id)
+                    WHERE (s.closed_at IS NULL OR s.closed_at >= since - interval '1 hour')
+                      AND s.opened_at < until + interval '1 hour'
+                      AND s.own_nonce <> 0 AND s.peer_nonce <> 0 AND f.node_id IS NULL)
+             GROUP BY nonce
+            HAVING min(node_id) <> max(node_id) AND bool_or(inbound) AND NOT bool_and(inbound)) n;
+
     WITH matched AS MATERIALIZED (
         SELECT o.node_id AS from_node_id, o.run_id AS from_run_id, o.peer_id AS from_peer_id, o.clk AS from_clk,
                i.node_id AS to_node_id, i.run_id AS to_run_id, i.peer_id AS to_peer_id, i.clk AS to_clk,
                o.ts AS sent_at, i.ts AS taken_up_at, o.nonce
           FROM ping_event o
           JOIN ping_event i ON i.nonce = o.nonce AND i.node_id <> o.node_id
-         WHERE o.msg_type = 'ping' AND NOT o.inbound AND o.nonce <> 0 AND o.ts >= since AND o.ts < until
-           AND i.msg_type = 'ping' AND i.inbound
+         WHERE o.nonce = ANY (common) AND o.msg_type = 'ping' AND NOT o.inbound AND o.ts >= since AND o.ts < until
+           AND i.nonce = ANY (common) AND i.msg_type = 'ping' AND i.inbound
            AND i.ts >= since - interval '1 hour' AND i.ts < until + interval '1 hour'
     ),
     pair AS (
@@ -273,6 +309,8 @@ COMMENT ON FUNCTION peerscope.store_clock_audit(date) IS
 
 CREATE OR REPLACE FUNCTION peerscope.digest_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql
+    -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
+    SET jit = off
     AS $$
 BEGIN
     PERFORM peerscope.store_coverage(of_day);

@@ -1,5 +1,11 @@
 -- block_arrival, kept up to date in the writer's transaction.
 
+CREATE OR REPLACE FUNCTION peerscope.is_download(at timestamptz, clock_s float8, header_time timestamptz) RETURNS bool
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT header_time < at + clock_s * interval '1 second' - interval '24 hours' $$;
+COMMENT ON FUNCTION peerscope.is_download(timestamptz, float8, timestamptz) IS
+    'Whether a node that got a block at that time was in initial download: the header was older than 24 h by the node''s own clock, which is clock_s seconds ahead of the time given. NULL where the clock or the header''s time is not known.';
+
 -- Reads the temporary table touched_block (node_id int, hash bytea), and computes block_arrival anew for what is in
 -- it from block_announcement, block_connected and validation_window: so a row depends on the events alone, not on
 -- how they were cut into transactions.
@@ -119,7 +125,7 @@ BEGIN
         s6_ts, s6_clk, s6_peer, s6_queue_ms, s7_ts, s7_clk, s7_peer, s7_queue_ms,
         s6_duration_ns, height, source, mode, completed_by, first_peer, n_connects,
         first_ts, first_run, completed_run, s6_run, prefilled, short_ids, high_bandwidth, requested_tx, requested_bytes,
-        transactions, inputs, sigops_cost, removed)
+        transactions, inputs, sigops_cost, removed, in_download)
     SELECT arrivals.node_id, arrivals.hash,
            CASE WHEN NOT local THEN (s0).ts END, CASE WHEN NOT local THEN (s0).clk END,
            CASE WHEN NOT local THEN (s0).peer_id END,
@@ -147,8 +153,15 @@ BEGIN
            CASE WHEN (s6).ts IS NOT NULL THEN coalesce((
                SELECT sum(w.removed) FROM validation_window w
                 WHERE w.node_id = arrivals.node_id AND w.run_id = (s6).run_id AND w.connected_ts = (s6).ts
-                  AND w.hash = arrivals.hash), 0) END
+                  AND w.hash = arrivals.hash), 0) END,
+           -- The header and the run's clock were merged before.
+           NOT local AND coalesce(is_download(
+               least((s0).ts, (s1).ts, (s2).ts, (s3).ts, (s4).ts, (s5).ts, (s6).ts, (s7).ts),
+               (r.node_clock_lo_s + r.node_clock_hi_s) / 2, h.time), false)
       FROM arrivals
+      LEFT JOIN block_header h ON h.hash = arrivals.hash
+      LEFT JOIN process_run r ON r.node_id = arrivals.node_id
+       AND r.run_id = coalesce((s6).run_id, (s0).run_id, (heard).run_id)
       -- Only the compact block of the peer that completed it, and not where a whole block did.
       LEFT JOIN compact k
         ON k.node_id = arrivals.node_id AND k.hash = arrivals.hash AND NOT local
@@ -175,7 +188,7 @@ BEGIN
         short_ids = excluded.short_ids, high_bandwidth = excluded.high_bandwidth,
         requested_tx = excluded.requested_tx, requested_bytes = excluded.requested_bytes,
         transactions = excluded.transactions, inputs = excluded.inputs, sigops_cost = excluded.sigops_cost,
-        removed = excluded.removed;
+        removed = excluded.removed, in_download = excluded.in_download;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END

@@ -4,12 +4,6 @@
 -- deletion of keys that are not wanted any more: with NOT IN, whose list is hashed, since the planner cannot know how
 -- many rows are wanted and would otherwise compare each with each.
 
-CREATE OR REPLACE FUNCTION peerscope.is_download(at timestamptz, clock_s float8, header_time timestamptz) RETURNS bool
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT coalesce(header_time < at + coalesce(clock_s, 0) * interval '1 second' - interval '24 hours', false) $$;
-COMMENT ON FUNCTION peerscope.is_download(timestamptz, float8, timestamptz) IS
-    'Whether a node that got a block at that time was in initial download: the header was older than 24 h by the node''s own clock, which is clock_s seconds ahead of the time given. False when the header''s time is unknown.';
-
 -- The eight stages of blocks at each node as rows, with corrected time and its error: what everything about
 -- blocks is computed from.
 CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
@@ -27,8 +21,6 @@ CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
            coalesce(c.provisional, true) AS provisional,
            s.before_ns IS NOT NULL AS is_origin
       FROM peerscope.block_arrival a
-      LEFT JOIN peerscope.block_header h ON h.hash = a.hash
-      LEFT JOIN peerscope.process_run r ON r.node_id = a.node_id AND r.run_id = coalesce(a.s6_run, a.first_run)
      CROSS JOIN LATERAL (VALUES
            ('s0', a.s0_ts, a.s0_clk, a.s0_queue_ms, NULL::bigint),
            ('s1', a.s1_ts, a.s1_clk, a.s1_queue_ms, NULL),
@@ -42,8 +34,7 @@ CREATE OR REPLACE FUNCTION peerscope.block_stages(hashes bytea[])
            ('s0', CASE WHEN a.source = 'local' THEN a.s6_ts END, a.s6_clk, NULL, a.s6_duration_ns)
            ) AS s (stage, ts, clk, queue_ms, before_ns)
       LEFT JOIN peerscope.clock_segment c ON c.node_id = a.node_id AND c.clk = s.clk
-     WHERE a.hash = ANY (hashes) AND s.ts IS NOT NULL
-       AND NOT peerscope.is_download(a.first_ts, (r.node_clock_lo_s + r.node_clock_hi_s) / 2, h.time)
+     WHERE a.hash = ANY (hashes) AND NOT a.in_download AND s.ts IS NOT NULL
     $$;
 COMMENT ON FUNCTION peerscope.block_stages(bytea[]) IS
     'Stages of blocks at the nodes that were not in initial download, one row each: hash, node, height where it connected it, stage s0 ... s7, corrected time (at; t_ns in nanoseconds since 1970), its error, whether that may still change, and how long it may have waited behind validation. A block mined here has a second s0 row with is_origin: its t_ns is the start of its validation. It counts as a time but is not an arrival.';
@@ -60,10 +51,7 @@ DECLARE
 BEGIN
     SELECT array_agg(DISTINCT a.hash) INTO candidates
       FROM block_arrival a
-      LEFT JOIN block_header h ON h.hash = a.hash
-      LEFT JOIN process_run r ON r.node_id = a.node_id AND r.run_id = coalesce(a.s6_run, a.first_run)
-     WHERE a.first_ts >= since - interval '1 day' AND a.first_ts < until + interval '1 day'
-       AND NOT is_download(a.first_ts, (r.node_clock_lo_s + r.node_clock_hi_s) / 2, h.time);
+     WHERE a.first_ts >= since - interval '1 day' AND a.first_ts < until + interval '1 day' AND NOT a.in_download;
 
     WITH RECURSIVE arrived AS MATERIALIZED (
         SELECT hash, (array_agg(t_ns ORDER BY t_ns, node_id))[1] AS t0_ns,
@@ -85,7 +73,7 @@ BEGIN
           FROM block_header h
           LEFT JOIN own_clock o ON o.node_id = h.first_node
          WHERE h.height IS NULL AND h.first_ts >= since - interval '1 day' AND h.first_ts < until + interval '1 day'
-           AND NOT is_download(h.first_ts, o.lo_s, h.time)
+           AND NOT coalesce(is_download(h.first_ts, coalesce(o.lo_s, 0), h.time), false)
            AND h.hash NOT IN (SELECT hash FROM arrived)
     ),
     told AS (
@@ -151,6 +139,8 @@ COMMENT ON FUNCTION peerscope.blocks_of(date) IS
 
 CREATE OR REPLACE FUNCTION peerscope.digest_blocks(of_day date) RETURNS void
     LANGUAGE plpgsql
+    -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
+    SET jit = off
     AS $$
 BEGIN
     PERFORM peerscope.store_block_summary(of_day);

@@ -3,19 +3,21 @@
 
 -- The first such block of a new branch makes the turn; the next ones follow the block below them. A node that
 -- connects the same blocks again, after a crash say, has not turned. Where the block that a height had before was
--- not seen, a step down of at most two days of blocks tells: further down a background chain state is at work.
+-- not seen, a step down of at most two days of blocks tells.
 CREATE OR REPLACE FUNCTION peerscope.store_reorganisations(of_day date) RETURNS void
     LANGUAGE plpgsql SET search_path = peerscope, pg_catalog, pg_temp
     AS $$
 DECLARE
-    since timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
-    until timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    since  timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    until  timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    -- Not the old blocks of an initial download, which are many and compete with nothing.
+    hashes bytea[] := blocks_of(of_day - 1) || blocks_of(of_day) || blocks_of(of_day + 1);
 BEGIN
     WITH event AS MATERIALIZED (
         SELECT node_id, clk, ts, seq, hash, height,
                row_number() OVER own AS n, lag(height) OVER own AS height_before, lag(hash) OVER own AS hash_before
           FROM block_connected
-         WHERE ts >= since - interval '1 day' AND ts < until + interval '1 day'
+         WHERE hash = ANY (hashes) AND ts >= since - interval '1 day' AND ts < until + interval '1 day'
         WINDOW own AS (PARTITION BY node_id ORDER BY clk, ts, seq)
     ),
     contested AS (
@@ -78,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION peerscope.store_reorganisations(date) IS
-    'Stores reorganisation of a UTC day anew, from block_connected of the day and its neighbours.';
+    'Stores reorganisation of a UTC day anew, from block_summary and block_connected of the day and its neighbours.';
 
 DROP VIEW IF EXISTS peerscope.reorganisations CASCADE;
 CREATE VIEW peerscope.reorganisations AS

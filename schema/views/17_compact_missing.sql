@@ -7,7 +7,7 @@
 -- Judged once: a node's events come in order, so that all before the block is there when the block is; and they are
 -- kept for days, the verdict for longer.
 CREATE OR REPLACE FUNCTION peerscope.digest_compact_missing(of_day date) RETURNS void
-    LANGUAGE plpgsql SET search_path = peerscope, pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = peerscope, pg_catalog, pg_temp SET jit = off
     AS $$
 DECLARE
     since timestamptz := of_day::timestamp AT TIME ZONE 'UTC';

@@ -13,27 +13,32 @@ DECLARE
     since timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     until timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
 BEGIN
-    WITH fresh AS MATERIALIZED (
-        SELECT DISTINCT ON (c.node_id, c.run_id, c.hash) c.*
+    WITH active AS (
+        SELECT node_id, run_id FROM block_connected WHERE ts >= since AND ts < until GROUP BY node_id, run_id
+    ),
+    -- Each process, and what it had connected last of what is stored.
+    run AS MATERIALIZED (
+        SELECT a.node_id, a.run_id, r.started_at,
+               coalesce(substring(r.user_agent FROM '/Satoshi:(\d+)')::int < 28, false) AS always_empties,
+               coalesce(v.ordinal, 0) AS ordinal, v.clk, v.ts, v.seq
+          FROM (SELECT a.*, (SELECT max(v.ordinal) FROM block_validation v
+                              WHERE v.node_id = a.node_id AND v.run_id = a.run_id) AS last FROM active a) a
+          LEFT JOIN process_run r ON r.node_id = a.node_id AND r.run_id = a.run_id
+          LEFT JOIN block_validation v ON v.node_id = a.node_id AND v.run_id = a.run_id AND v.ordinal = a.last
+    ),
+    later AS (
+        SELECT c.*
           FROM block_connected c
+          JOIN run r ON r.node_id = c.node_id AND r.run_id = c.run_id
          WHERE c.ts >= since AND c.ts < until
-           AND NOT EXISTS (SELECT FROM block_validation v
+           AND (r.ts IS NULL OR (c.clk, c.ts, c.seq) > (r.clk, r.ts, r.seq))
+    ),
+    fresh AS (
+        SELECT DISTINCT ON (c.node_id, c.run_id, c.hash) c.*
+          FROM later c
+         WHERE NOT EXISTS (SELECT FROM block_validation v
                             WHERE v.node_id = c.node_id AND v.run_id = c.run_id AND v.hash = c.hash)
          ORDER BY c.node_id, c.run_id, c.hash, c.clk, c.ts, c.seq
-    ),
-    run AS (
-        SELECT f.node_id, f.run_id, min(f.ts) AS first_ts, r.started_at,
-               coalesce(substring(r.user_agent FROM '/Satoshi:(\d+)')::int < 28, false) AS always_empties
-          FROM fresh f
-          LEFT JOIN process_run r ON r.node_id = f.node_id AND r.run_id = f.run_id
-         GROUP BY f.node_id, f.run_id, r.started_at, r.user_agent
-    ),
-    -- What each process had connected before.
-    before AS (
-        SELECT DISTINCT ON (v.node_id, v.run_id) v.node_id, v.run_id, v.ordinal, v.clk, v.ts, v.seq
-          FROM run r
-          JOIN block_validation v ON v.node_id = r.node_id AND v.run_id = r.run_id
-         ORDER BY v.node_id, v.run_id, v.ordinal DESC
     ),
     flush AS (
         SELECT u.node_id, u.run_id, u.clk, u.ts, u.seq,
@@ -50,8 +55,8 @@ BEGIN
         SELECT node_id, run_id, clk, ts, seq, hash, height, duration_ns, inputs, false AS emptied FROM fresh
         UNION ALL
         SELECT f.node_id, f.run_id, f.clk, f.ts, f.seq, NULL, NULL, NULL, NULL, true
-          FROM flush f LEFT JOIN before b USING (node_id, run_id)
-         WHERE f.emptied AND (b.ordinal IS NULL OR (f.clk, f.ts, f.seq) > (b.clk, b.ts, b.seq))
+          FROM flush f JOIN run r USING (node_id, run_id)
+         WHERE f.emptied AND (r.ts IS NULL OR (f.clk, f.ts, f.seq) > (r.clk, r.ts, r.seq))
     ),
     numbered AS (
         SELECT *, count(hash) OVER own AS place, count(*) FILTER (WHERE emptied) OVER own AS emptyings
@@ -65,13 +70,12 @@ BEGIN
     )
     INSERT INTO block_validation
            (node_id, run_id, hash, ordinal, ts, clk, seq, height, duration_ns, inputs, cache_state)
-    SELECT p.node_id, p.run_id, p.hash, coalesce(b.ordinal, 0) + p.place, p.ts, p.clk, p.seq, p.height,
+    SELECT p.node_id, p.run_id, p.hash, r.ordinal + p.place, p.ts, p.clk, p.seq, p.height,
            p.duration_ns, p.inputs,
-           CASE WHEN coalesce(b.ordinal, 0) + p.place <= 144 AND p.ts < r.started_at + interval '1 day' THEN 'cold'
+           CASE WHEN r.ordinal + p.place <= 144 AND p.ts < r.started_at + interval '1 day' THEN 'cold'
                 WHEN p.emptied_before THEN 'emptied' ELSE 'warm' END
       FROM placed p
       JOIN run r USING (node_id, run_id)
-      LEFT JOIN before b USING (node_id, run_id)
      ORDER BY p.node_id, p.run_id, p.place;
 END
 $$;

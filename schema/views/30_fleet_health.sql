@@ -30,9 +30,12 @@ stream AS (
       FROM peerscope.stream
      ORDER BY node_id, last_event_at DESC NULLS LAST, stream_id
 ),
+-- A subquery that asks for one maximum ends at the first entry of an index, where DISTINCT ON reads all of them.
 clock AS (
-    SELECT DISTINCT ON (node_id) node_id, corr_ns, eps_ns, quality
-      FROM peerscope.clock_segment ORDER BY node_id, clk DESC
+    SELECT c.node_id, c.corr_ns, c.eps_ns, c.quality
+      FROM (SELECT n.node_id, (SELECT max(s.clk) FROM peerscope.clock_segment s WHERE s.node_id = n.node_id) AS clk
+              FROM peerscope.node n) newest
+      JOIN peerscope.clock_segment c USING (node_id, clk)
 ),
 probe AS (
     SELECT node_id,
@@ -49,12 +52,21 @@ loss AS (
 blind AS (
     SELECT node_id, sum(blind_s) AS blind_s FROM peerscope.blind_time GROUP BY node_id
 ),
-traffic AS (
-    SELECT m.node_id, sum(m.bytes) AS bytes, sum(m.truncated) AS truncated,
-           extract(epoch FROM max(m.minute) - min(m.minute) + interval '1 minute') AS seconds
-      FROM peerscope.message_minute m
-      JOIN stream s ON s.node_id = m.node_id AND m.minute > s.last_event_at - interval '1 day'
-     GROUP BY m.node_id
+-- The last 24 hours that have begun.
+recent AS (
+    SELECT node_id, date_trunc('hour', last_event_at, 'UTC') - interval '23 hours' AS since FROM stream
+),
+traffic AS MATERIALIZED (
+    SELECT w.node_id,
+           (SELECT sum(h.bytes_in + h.bytes_out) FROM peerscope.node_hour h
+             WHERE h.node_id = w.node_id AND h.hour >= w.since) AS bytes,
+           (SELECT sum(m.truncated) FROM peerscope.message_minute m
+             WHERE m.node_id = w.node_id AND m.minute >= w.since AND m.truncated > 0) AS truncated,
+           extract(epoch FROM (SELECT max(m.minute) FROM peerscope.message_minute m WHERE m.node_id = w.node_id)
+                            - (SELECT min(m.minute) FROM peerscope.message_minute m
+                                WHERE m.node_id = w.node_id AND m.minute >= w.since)
+                            + interval '1 minute') AS seconds
+      FROM recent w
 )
 SELECT n.name AS node,
        r.user_agent,
@@ -71,7 +83,7 @@ SELECT n.name AS node,
        c.eps_ns / 1e6::float8 AS clock_error_ms,
        c.quality AS clock_quality,
        u.spool_bytes,
-       (t.bytes * 86400 / t.seconds)::bigint AS bytes_per_day
+       (t.bytes * 86400 / nullif(t.seconds, 0))::bigint AS bytes_per_day
   FROM peerscope.node n
   LEFT JOIN run r USING (node_id)
   LEFT JOIN stream s USING (node_id)
@@ -93,9 +105,9 @@ COMMENT ON COLUMN peerscope.fleet_health.last_event_at IS 'Newest event, on the 
 COMMENT ON COLUMN peerscope.fleet_health.lag_s IS 'From the newest event to the commit of its batch, in corrected time.';
 COMMENT ON COLUMN peerscope.fleet_health.lost IS 'Events lost, of all causes that could be counted.';
 COMMENT ON COLUMN peerscope.fleet_health.blind_s IS 'Seconds without programs attached.';
-COMMENT ON COLUMN peerscope.fleet_health.truncated IS 'Messages of the last day whose captured bytes did not suffice for decoding.';
+COMMENT ON COLUMN peerscope.fleet_health.truncated IS 'Messages of the last 24 hours whose captured bytes did not suffice for decoding.';
 COMMENT ON COLUMN peerscope.fleet_health.clock_offset_ms IS 'Correction of its clock in the newest segment.';
 COMMENT ON COLUMN peerscope.fleet_health.clock_error_ms IS 'Error of the corrected time; NULL when the clock contradicts itself.';
 COMMENT ON COLUMN peerscope.fleet_health.clock_quality IS 'exact, ntp, exchange, provisional, clock_fault or ntp_fault.';
 COMMENT ON COLUMN peerscope.fleet_health.spool_bytes IS 'Bytes waiting in the agent''s spool at its last status.';
-COMMENT ON COLUMN peerscope.fleet_health.bytes_per_day IS 'P2P payload bytes a day, from the last day; extrapolated when less was seen.';
+COMMENT ON COLUMN peerscope.fleet_health.bytes_per_day IS 'P2P payload bytes a day, from the last 24 hours as the last digest counted them; extrapolated when less was seen.';

@@ -28,12 +28,16 @@ SELECT u.day, u.network, u.class, u.unit, u.union_count, u.median_per_node, u.no
        CASE WHEN u.new_addrs >= 5 THEN u.new_addrs END AS new_addrs
   FROM peerscope.addr_unique_day u
   JOIN peerscope.public_days d ON d.day = u.day
- WHERE u.union_count >= 5;
+ WHERE u.union_count >= 5
+   -- All less the others would tell of the one that is left out.
+   AND (u.class <> 'all' OR NOT EXISTS (
+        SELECT FROM peerscope.addr_unique_day o
+         WHERE o.day = u.day AND o.network = u.network AND o.unit = u.unit AND o.union_count < 5));
 COMMENT ON VIEW peerscope_public.addr_unique_daily IS
-    'How many addresses the fleet was told on a day; groups of fewer than five are left out.';
+    'How many addresses the fleet was told on a day; groups of fewer than five are left out, and all together where one of them is.';
 COMMENT ON COLUMN peerscope_public.addr_unique_daily.day IS 'The day, UTC.';
 COMMENT ON COLUMN peerscope_public.addr_unique_daily.network IS 'Network.';
-COMMENT ON COLUMN peerscope_public.addr_unique_daily.class IS 'getaddr_response, self, bulk, gossip or stale.';
+COMMENT ON COLUMN peerscope_public.addr_unique_daily.class IS 'getaddr_response, self, bulk, gossip, stale, or all.';
 COMMENT ON COLUMN peerscope_public.addr_unique_daily.unit IS 'What is counted: ip, or ip:port.';
 COMMENT ON COLUMN peerscope_public.addr_unique_daily.union_count IS 'Distinct ones over all nodes.';
 COMMENT ON COLUMN peerscope_public.addr_unique_daily.median_per_node IS 'Median over the nodes.';

@@ -206,10 +206,11 @@ struct Export: ParsableCommand {
     /// The result in a few lines; for standard output without a manifest, what would stand in it.
     private func tell(_ done: ExportJob.Outcome, _ manifest: String?, seconds: Double) {
         guard !quiet else { return }
+        let rows = "\(done.rows) \(done.rows == 1 ? "row" : "rows")"
         let size = Cell.bytes(Double(done.written.bytes))
-        say("peerscope: \(done.rows) rows, \(size), in \(Cell.duration(seconds))")
-        if !isStandardOutput { say(" to \(output)") }
-        say(manifest.map { "; manifest \($0)\n" } ?? "; SHA-256 \(done.written.sha256)\n")
+        let place = isStandardOutput ? "" : " to \(output)"
+        let proof = manifest.map { "manifest \($0)" } ?? "SHA-256 \(done.written.sha256)"
+        say("peerscope: \(rows), \(size), in \(Cell.duration(seconds))\(place); \(proof)\n")
         for sentence in done.manifest.warnings { say("  \(sentence)\n") }
     }
 

@@ -22,6 +22,9 @@ struct Manifest {
         let gaps: [Gaps.Total]
         /// The day from which on the table has all its rows, where retention has taken older ones.
         let completeFrom: String?
+        /// Days of the window that a view may tell of differently tomorrow: the digest has not computed them
+        /// since their last rows came.
+        let uncomputedDays: [String]
         /// `stream_audit` of the nodes.
         let streams: QueryResult
 
@@ -48,6 +51,7 @@ struct Manifest {
                 """, [names])
             gaps = try Gaps(selection).totals(connection)
             completeFrom = try Self.horizon(selection.relation.name, connection)
+            uncomputedDays = try Self.uncomputedDays(selection, connection)
             streams = try connection.query(
                 """
                 SELECT node, stream_id, unexplained, declared_lost, blind_s FROM stream_audit
@@ -56,13 +60,31 @@ struct Manifest {
         }
 
         private static func horizon(_ table: String, _ connection: Connection) throws -> String? {
-            guard try connection.execute("SELECT to_regclass('peerscope.retention_horizon')").scalar != nil
-            else {
-                return nil
-            }
+            guard try exists("retention_horizon", connection) else { return nil }
             return try connection.query(
                 "SELECT complete_from FROM retention_horizon WHERE table_name = $1", [table]
             ).scalar
+        }
+
+        private static func uncomputedDays(
+            _ selection: Selection, _ connection: Connection
+        ) throws -> [String] {
+            guard selection.relation.kind.hasSuffix("view"), try exists("dirty_day", connection) else {
+                return []
+            }
+            return try connection.query(
+                """
+                SELECT day FROM (SELECT day FROM dirty_day UNION SELECT day FROM digest_state WHERE error IS NOT NULL) d
+                WHERE ($1::timestamptz IS NULL OR day >= $1::timestamptz::date)
+                  AND ($2::timestamptz IS NULL OR day < $2::timestamptz)
+                ORDER BY day
+                """, [selection.window?.from, selection.window?.to]
+            ).rows.compactMap { $0[0] }
+        }
+
+        /// Whether the schema has come so far.
+        private static func exists(_ table: String, _ connection: Connection) throws -> Bool {
+            try connection.query("SELECT to_regclass('peerscope.' || $1)", [table]).scalar != nil
         }
     }
 
@@ -96,6 +118,7 @@ struct Manifest {
             ("sha256", .string(written.sha256)),
             ("window", window),
             ("complete_from", .text(facts.completeFrom)),
+            ("uncomputed_days", .array(facts.uncomputedDays.map { .string($0) })),
             ("only_these_nodes", .bool(selection.nodes != nil)),
             ("nodes", .array(facts.nodes.rows.indices.map(node))),
             ("exported_at", .string(facts.exportedAt)),
@@ -185,6 +208,11 @@ struct Manifest {
         }
         if let day = facts.completeFrom, selection.window?.from.map({ $0.prefix(10) < day }) ?? true {
             sentences.append("Retention has taken rows of before \(day): the table is complete from then on.")
+        }
+        if let first = facts.uncomputedDays.first, let last = facts.uncomputedDays.last {
+            sentences.append(
+                "The digest has new rows to compute of \(first == last ? first : "\(first) to \(last)"): "
+                    + "what the view tells of that may still change.")
         }
         if facts.unexplained != 0 {
             sentences.append(

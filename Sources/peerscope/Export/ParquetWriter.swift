@@ -123,7 +123,7 @@ final class ParquetWriter: RowWriter {
         let status = python.wait()
         return ExportError(
             operation: "writing Parquet to \(destination.name)",
-            message: report?.error ?? "the Python program ended with status \(status)")
+            message: report?.error.map(Cell.safe) ?? "the Python program ended with status \(status)")
     }
 
     private static func parsed(_ line: [UInt8]) -> Report? {

@@ -54,6 +54,9 @@ public struct AgentConfiguration: Sendable {
     /// Milliseconds between two batches of a node.
     public var batchInterval = 100
 
+    /// Bytes of a segment of a spool: what goes at a time when the spools reach their bound, so a small part of it.
+    var segmentBytes: Int { min(16 << 20, max(64 << 10, spoolBytes / (8 * max(1, nodes.count)))) }
+
     /// The defaults.
     public init() {}
 

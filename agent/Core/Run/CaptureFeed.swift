@@ -24,7 +24,9 @@ final class CaptureFeed {
                 remedy: "configure some of its nodes: \(source.events.keys.sorted().joined(separator: ", "))")
         }
         streams = try names.map {
-            let stream = try NodeStream(name: $0, state: configuration.state, bootID: source.identity)
+            let stream = try NodeStream(
+                name: $0, state: configuration.state, bootID: source.identity,
+                segmentBytes: configuration.segmentBytes)
             if stream.ringEpoch == source.epoch {
                 for tally in stream.folder.spool.recoveredTallies {
                     stream.builder.setCumulative(

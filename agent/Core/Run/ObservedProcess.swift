@@ -56,6 +56,13 @@ final class ObservedProcess {
 }
 
 extension ObservedProcess {
+    /// Who it is, for the stream.
+    func start(_ clock: AgentClock) -> ProcessStart {
+        ProcessStart(
+            pid: UInt64(pid), startTicks: startTicks, startedMonotonic: clock.shown(startedAt),
+            executable: exe, device: binary.device, inode: binary.inode)
+    }
+
     /// The counters of a tracepoint with `kept` events in the stream, or nil when it was never hit.
     func entry(_ tracepoint: Tracepoint, kept: UInt64) -> CounterEntry? {
         let index = Int(tracepoint.rawValue)

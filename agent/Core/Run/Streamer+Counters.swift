@@ -25,9 +25,11 @@ extension Streamer {
     }
 
     /// Reports counters that were read before the ring was drained: `submitted` of them is in the stream by now.
-    func writeCounters(_ snapshot: [UInt32: [ps_counters]], at now: UInt64, final: Bool = false)
-        throws
-    {
+    ///
+    /// - Parameter isRead: whether everything that was in the ring at that time has been taken out of it.
+    func writeCounters(
+        _ snapshot: [UInt32: [ps_counters]], isRead: Bool, at now: UInt64, final: Bool = false
+    ) {
         for (slot, values) in snapshot {
             guard let process = processes[slot] else { continue }
             let stream = streams[process.node]
@@ -49,9 +51,12 @@ extension Streamer {
                 if lost > 0 { gap("ring_full", tracepoint, lost, process, now, stream) }
                 let unreadable = value.lost_unreadable - min(value.lost_unreadable, before.lost_unreadable)
                 if unreadable > 0 { gap("unreadable", tracepoint, unreadable, process, now, stream) }
+                let taken = value.submitted - min(value.submitted, process.lostUser[index])
+                if isRead, taken > process.consumed[index] {
+                    lostBefore(tracepoint, taken - process.consumed[index], process, now, stream)
+                }
                 process.reported[index] = value
-                let early = process.lostUser[index]
-                let kept = max(value.submitted - min(value.submitted, early), process.consumed[index])
+                let kept = max(taken, process.consumed[index])
                 if let entry = process.entry(tracepoint, kept: kept) { entries.append(entry) }
             }
             if process.countDue(now) { process.countedAt = now }
@@ -63,11 +68,30 @@ extension Streamer {
         }
     }
 
+    /// Declares events that the kernel has counted, that are not in the ring any more, and that the stream does not
+    /// have: a streamer before this one took them, and the spool has lost what it wrote.
+    ///
+    /// The stream's count goes on with them, so that the aggregator, which may have some of them, finds out how many
+    /// it lacks.
+    private func lostBefore(
+        _ tracepoint: Tracepoint, _ count: UInt64, _ process: ObservedProcess, _ now: UInt64,
+        _ stream: NodeStream
+    ) {
+        log.error(
+            "the spool has lost events that were taken out of the ring",
+            metadata: ["node": "\(stream.name)", "tracepoint": "\(tracepoint.name)", "count": "\(count)"])
+        stream.builder.countLost(run: process.run, tracepoint: tracepoint.rawValue, count: count)
+        process.consumed[Int(tracepoint.rawValue)] += count
+        gap(GapReason.spoolCorrupt, tracepoint, count, process, now, stream)
+    }
+
     /// Tells the state of a node's processes at the front of a segment, so that whoever starts after us knows
     /// what has been reported. The counters are those that the stream adds up to at this place.
     func writeCheckpoint(_ node: Int) {
         let stream = streams[node]
         for process in processes.values where process.node == node {
+            stream.write(
+                .processStart(process.start(clock)), run: process.run, monotonic: clock.monotonic())
             let entries = Tracepoint.allCases.compactMap {
                 process.entry($0, kept: process.consumed[Int($0.rawValue)])
             }

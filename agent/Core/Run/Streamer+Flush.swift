@@ -10,7 +10,8 @@ import Tracepoints
 
 // What has gathered becomes batches, batches go into the spools, and then the ring is released.
 extension Streamer {
-    func flush() throws {
+    /// - Parameter releasing: whether the ring has been read, so that what is spooled may be sent.
+    func flush(releasing: Bool = true) throws {
         try writeClockSamples()
         reportUnmatched(at: ps_monotonic_ns())
         let monotonic = clock.monotonic()
@@ -24,6 +25,7 @@ extension Streamer {
             for stream in streams { try stream.sync() }
         }
         ring.publish()
+        if releasing { for stream in streams { stream.folder.spool.release() } }
         giveBackSlots()
         for (tracepoint, count) in slotlessTold { try maps.slotlessTold.set(tracepoint, count) }
         slotlessTold.removeAll()

@@ -72,12 +72,7 @@ extension Streamer {
         forgetVerdict(slot)
         processes[slot] = process
         stream.write(
-            .processStart(
-                .init(
-                    pid: UInt64(entry.tgid), startTicks: entry.start_ticks,
-                    startedMonotonic: clock.shown(process.startedAt), executable: process.exe,
-                    device: entry.dev,
-                    inode: entry.inode)), run: run, monotonic: clock.monotonic())
+            .processStart(process.start(clock)), run: run, monotonic: clock.monotonic())
         if entry.foreign_ns != 0, !isKnown {
             stream.write(
                 .gap(
@@ -97,7 +92,8 @@ extension Streamer {
     func finishEnded() throws {
         for (slot, process) in processes {
             guard let drainTo = process.drainTo, ring.position >= drainTo else { continue }
-            try writeCounters([slot: counters(of: slot)], at: ps_monotonic_ns(), final: true)
+            writeCounters(
+                [slot: counters(of: slot)], isRead: true, at: ps_monotonic_ns(), final: true)
             let stream = streams[process.node]
             let now = clock.monotonic()
             for tracepoint in Tracepoint.allCases {

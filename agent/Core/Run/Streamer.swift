@@ -10,8 +10,9 @@ import Tracepoints
 
 /// The unprivileged half of the agent on its own thread: ring in, spool out.
 ///
-/// A flush seals the batches of all nodes, writes them to the spools and only then tells the kernel that the ring
-/// may be reused. A streamer that dies in between finds its records again and skips what a stream already has.
+/// A flush seals the batches of all nodes, writes them to the spools, only then tells the kernel that the ring may be
+/// reused, and only then lets the batches be sent. A streamer that dies in between finds its records again and skips
+/// what a stream already has; what its spool has lost was not sent either.
 public final class Streamer {
     let configuration: AgentConfiguration
     let clock: AgentClock
@@ -69,7 +70,9 @@ public final class Streamer {
         }
         epoch = meta.epoch
         for node in configuration.nodes {
-            let stream = try NodeStream(name: node.name, state: configuration.state, bootID: bootID)
+            let stream = try NodeStream(
+                name: node.name, state: configuration.state, bootID: bootID,
+                segmentBytes: configuration.segmentBytes, holdsBack: true)
             var tallies: [TallyKey: UInt64] = [:]
             if stream.ringEpoch == epoch {
                 for tally in stream.folder.spool.recoveredTallies {
@@ -85,10 +88,18 @@ public final class Streamer {
             streamOfNode[index] = streams.firstIndex { $0.name == name }
         }
         for (index, stream) in streams.enumerated() {
+            stream.lastWords = try stream.lastWords(
+                before: epoch, realtime: clock.offset() + Int64(clock.monotonic()), isAlive: goesOn)
             // Counters may come before the first event of a new ring, and belong to it.
             stream.begin(epoch: epoch)
             stream.checkpoint = { [unowned self] in writeCheckpoint(index) }
         }
+    }
+
+    /// Whether a process that an earlier ring told of is still there.
+    private func goesOn(_ run: EarlierRun) -> Bool {
+        guard let pid = run.pid.flatMap({ Int32(exactly: $0) }) else { return false }
+        return ProcessFacts(pid)?.startTicks == run.startTicks
     }
 
     /// What the uplink announces and reads from.
@@ -106,7 +117,10 @@ public final class Streamer {
                 try turn(&schedule, stopping)
                 refusedAt = 0
             } catch let refusal as DiskRefusal where !stopping {
-                // The ring keeps what comes, and the uplink goes on to send, which makes room.
+                // The ring keeps what comes, and the uplink goes on to send, which makes room: also what was there
+                // before us, though the ring may have to be read once more from before its end.
+                for stream in streams { stream.folder.spool.releaseRecovered() }
+                link.batchesSpooled()
                 let now = ps_monotonic_ns()
                 if refusedAt == 0 || now > refusedAt + 60_000_000_000 {
                     log.error("the spool cannot be written; trying again", metadata: ["error": "\(refusal)"])
@@ -126,20 +140,26 @@ public final class Streamer {
     }
 
     func turn(_ schedule: inout Schedule, _ stopping: Bool) throws {
-        for stream in streams { try stream.writeUnwritten() }
+        for stream in streams {
+            try stream.writeUnwritten()
+            // While the disk refuses a lease nothing may be added to what is already a batch.
+            if stream.builder.byteCount > NodeStream.batchBytes { try stream.seal() }
+        }
         // Before the first record there has to be a clock.
-        if schedule.flush == 0 { try flush() }
+        if schedule.flush == 0 { try flush(releasing: false) }
         let now = ps_monotonic_ns()
         try readJournal()
         try readSlots()
         if now >= schedule.status { try sweepSlots() }
         let report = now >= schedule.report || stopping
         let snapshot = report ? readCounters() : [:]
+        // What has been counted by now lies before this.
+        let end = ring.producerPosition
         try drain()
         guard now >= schedule.flush || ring.position - ring.publishedPosition > Self.publishBytes || report
         else { return }
         if report {
-            try writeCounters(snapshot, at: now)
+            writeCounters(snapshot, isRead: ring.position >= end, at: now)
             schedule.report = now + 1_000_000_000
         }
         try finishEnded()

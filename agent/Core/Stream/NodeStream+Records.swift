@@ -42,18 +42,9 @@ extension NodeStream {
     /// Tells a process what a streamer before this one has already reported of it in the newest segment, and
     /// returns whether there was anything.
     func restore(_ process: ObservedProcess, _ clock: AgentClock) throws -> Bool {
-        var sequence = max(1, folder.spool.newestSegmentFirst) - 1
         var isKnown = false
-        while let next = try folder.spool.next(after: sequence) {
-            guard case .batch(let batch) = next else {
-                if case .hole(let before) = next { sequence = before - 1 }
-                continue
-            }
-            sequence = batch.header.lastSequence
-            let reader = try BatchReader(batch.bytes.span.raw)
-            guard reader.header.kind == .events, reader.runs.contains(process.run),
-                batch.header.ringEpoch == ringEpoch
-            else { continue }
+        try forEachNewest { reader in
+            guard reader.header.ringEpoch == ringEpoch, reader.runs.contains(process.run) else { return }
             var records = reader.records()
             while let record = try records.next() {
                 guard record.run == process.run, let control = try ControlRecord(record, in: reader) else {
@@ -63,6 +54,19 @@ extension NodeStream {
             }
         }
         return isKnown
+    }
+
+    /// Reads the batches of events of the newest segment, which tells all that has to be known of what was before.
+    func forEachNewest(_ body: (borrowing BatchReader) throws -> Void) throws {
+        var sequence = max(1, folder.spool.newestSegmentFirst) - 1
+        while let next = try folder.spool.next(after: sequence, includingHeldBack: true) {
+            switch next {
+            case .hole(let before): sequence = before - 1
+            case .batch(let batch):
+                sequence = batch.header.lastSequence
+                if batch.header.kind == .events { try body(BatchReader(batch.bytes.span.raw)) }
+            }
+        }
     }
 }
 

@@ -17,6 +17,10 @@ final class NodeStream {
     /// The batch in ``sealed`` that the disk has refused so far.
     private var unwritten: BatchHeader?
     private var isSkipDeclared = false
+    /// What is still to be said of an earlier ring, and the batch that says it.
+    var lastWords: LastWords?
+    private var lastBatch: (BatchHeader, [UInt8])?
+    private var isCheckpointTold = false
     /// The first number given out since the start, or since the last jump.
     private var firstNumber: UInt64?
     /// Called when the batch being sealed begins a segment: writes what a streamer after us has to know.
@@ -27,10 +31,15 @@ final class NodeStream {
     /// A batch is sealed when it would grow past this.
     static let batchBytes = 1 << 20
 
-    init(name: String, state: String, bootID: BootID) throws {
+    init(
+        name: String, state: String, bootID: BootID, segmentBytes: Int = 16 << 20, holdsBack: Bool = false,
+        fileSystem: any SpoolFileSystem = HostFileSystem()
+    ) throws {
         self.name = name
         self.bootID = bootID
-        folder = try StreamFolder(state: state, node: name)
+        folder = try StreamFolder(
+            state: state, node: name, segmentBytes: segmentBytes, holdsBack: holdsBack, fileSystem: fileSystem
+        )
         builder = BatchBuilder(node: name, streamID: folder.streamID, bootID: bootID)
         let last = folder.spool.recovered?.header
         ringEnd = last?.ringEnd ?? 0
@@ -38,15 +47,27 @@ final class NodeStream {
         segments = ClockSegments(after: last?.clk ?? 0)
     }
 
-    /// Declares what an unclean stop left open. To be called once, when the clock is set.
-    func declareSkip() throws {
+    /// Declares what was before this process: numbers that an unclean stop left open, and an earlier ring's end.
+    /// Once, when the clock is set and before anything else.
+    func declareBefore() throws {
+        try declareSkip()
+        guard var words = lastWords else { return }
+        let (header, bytes) = try lastBatch ?? words.seal(firstSequence: folder.take(words.count))
+        lastBatch = (header, bytes)
+        try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }
+        lastWords = nil
+    }
+
+    private func declareSkip() throws {
         guard let skipped = folder.skipped, !isSkipDeclared else { return }
+        // It comes before everything of this process, so it says how far the ring was taken over before: what has
+        // been taken since is not on disk yet.
+        let last = folder.spool.recovered?.header
         let bytes = BatchBuilder.gapBatch(
             node: name, streamID: folder.streamID, bootID: bootID, clk: segments.clk,
             baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime,
-            first: skipped.lowerBound,
-            last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [], ringEpoch: ringEpoch,
-            ringEnd: ringEnd)
+            first: skipped.lowerBound, last: skipped.upperBound, reason: GapReason.sequenceSkip, tallies: [],
+            ringEpoch: last?.ringEpoch ?? 0, ringEnd: last?.ringEnd ?? 0)
         let header = try BatchHeader.read(bytes.span.raw)
         // A segment begins with a checkpoint, which this is not.
         try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }
@@ -85,7 +106,7 @@ final class NodeStream {
         segments = next
         builder.setClock(
             clk: segments.clk, baseMonotonic: segments.baseMonotonic, baseRealtime: segments.baseRealtime)
-        if first { try declareSkip() }
+        if first { try declareBefore() }
     }
 
     /// Seals what has gathered, if anything, and appends it to the spool.
@@ -99,21 +120,24 @@ final class NodeStream {
     }
 
     private func sealBuilder() throws {
-        if folder.spool.nextBeginsSegment {
+        if folder.spool.nextBeginsSegment, !isCheckpointTold {
             checkpoint()
             builder.checkpointNext()
+            // Told once, however often the disk refuses what follows.
+            isCheckpointTold = true
         }
         let first = try folder.take(builder.recordCount)
         if firstNumber == nil { firstNumber = first }
         sealed.removeAll()
         unwritten = builder.seal(
             firstSequence: first, ringEpoch: ringEpoch, ringEnd: ringEnd, into: &sealed)
+        isCheckpointTold = false
     }
 
     /// Appends the batch that an earlier attempt could not.
     func writeUnwritten() throws {
         guard let header = unwritten else { return }
-        try declareSkip()
+        try declareBefore()
         let bytes = sealed.bytes
         try refusable { try folder.spool.append(header, bytes.span.raw) }
         unwritten = nil

@@ -22,6 +22,8 @@ extension BatchDecoder {
         window.lastRemovalAt = max(window.lastRemovalAt ?? context.micros, context.micros)
         window.isDirty = true
         state.windows[thread] = window
+        // The block counts them: they may come in a later transaction than the block.
+        if let hash = window.hash { rollups.touched.insert(.init(node: context.nodeID, hash: hash)) }
     }
 
     /// A header was seen, in whatever message.

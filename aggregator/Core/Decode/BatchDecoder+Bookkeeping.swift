@@ -122,7 +122,7 @@ extension BatchDecoder {
                 ? Int64(clamping: tally.delta)
                 : max(0, Int64(clamping: tally.cumulative) - (state.counts[key]?.settled ?? 0))
             state.counts[key, default: TracepointCounts()].loseInSpool(missing)
-            lost += missing
+            lost = lost.clampedSum(missing)
         }
         declare(
             header.firstSequence, header.lastSequence, count: batch.tallies.isEmpty ? nil : lost,
@@ -203,7 +203,7 @@ extension BatchDecoder {
                     run: Int64(clamping: tally.run), epoch: Int64(bitPattern: header.ringEpoch),
                     tracepoint: tracepoint)
                 state.counts[key, default: TracepointCounts()].quarantine(Int64(clamping: tally.delta))
-                lost += Int64(clamping: tally.delta)
+                lost = lost.clampedSum(Int64(clamping: tally.delta))
             }
         }
         declare(first, header.lastSequence, count: lost, reason: "quarantine", by: "aggregator", state)

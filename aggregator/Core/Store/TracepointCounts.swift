@@ -24,23 +24,23 @@ struct TracepointCounts: Equatable {
     var isDirty = true
 
     /// Events of the stream that are accounted for: what a tally's cumulative count counts.
-    var settled: Int64 { stored + lostSpool + lostQuarantine }
+    var settled: Int64 { stored.clampedSum(lostSpool).clampedSum(lostQuarantine) }
 
     mutating func store() {
-        hits += 1
-        stored += 1
+        hits = hits.clampedSum(1)
+        stored = stored.clampedSum(1)
         isDirty = true
     }
 
     mutating func quarantine(_ events: Int64 = 1) {
-        hits += events
-        lostQuarantine += events
+        hits = hits.clampedSum(events)
+        lostQuarantine = lostQuarantine.clampedSum(events)
         isDirty = true
     }
 
     mutating func loseInSpool(_ events: Int64) {
-        hits &+= events
-        lostSpool &+= events
+        hits = hits.clampedSum(events)
+        lostSpool = lostSpool.clampedSum(events)
         isDirty = true
     }
 

@@ -16,7 +16,8 @@ enum Upkeep {
         let digest = Digest(logger: logger)
         return [
             PeriodicJob(
-                "computing the digest", conninfo, interval: digestSeconds, logger: logger, work: digest.compute),
+                "computing the digest", conninfo, interval: digestSeconds, logger: logger,
+                work: digest.compute),
             PeriodicJob(
                 "looking for silent nodes", conninfo, interval: silenceSeconds, logger: logger
             ) { try $0.execute("SELECT peerscope.watch_silence()") },

@@ -42,7 +42,15 @@ final class WriterTransaction {
                 }
                 continue
             }
-            plans.append(StreamPlan(state, group, accepted: accepted))
+            var plan = StreamPlan(state, group, accepted: accepted)
+            if !plan.detached.isEmpty {
+                // The agent may have been elsewhere meanwhile, and goes on behind what was stored there.
+                states[key] = nil
+                if let fresh = try self.state(key, group[0].nodeName) {
+                    plan = StreamPlan(fresh, group, accepted: accepted)
+                }
+            }
+            plans.append(plan)
         }
         try ensure(plans.reduce(into: Set()) { $0.formUnion($1.needs.days) })
         let moving = plans.filter { !$0.steps.isEmpty }
