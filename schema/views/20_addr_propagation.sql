@@ -36,8 +36,10 @@ DECLARE
                                          WHERE part = 'addresses_propagation' AND day > of_day);
     part_day   date;
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.gossip_heard, pg_temp.gossip_key, pg_temp.gossip_moved, pg_temp.gossip_part,
-                         pg_temp.gossip_touched, pg_temp.gossip_episode;
+    -- Every step is a table of its own with statistics, or an index serves it: the planner takes the columns of an
+    -- address for independent, finds hardly a row where there are many, and would compare each with each.
+    DROP TABLE IF EXISTS pg_temp.gossip_heard, pg_temp.gossip_key, pg_temp.gossip_stored, pg_temp.gossip_node,
+                         pg_temp.gossip_moved, pg_temp.gossip_part, pg_temp.gossip_touched, pg_temp.gossip_episode;
 
     -- Gossip of the day and of the day before, each announcement at each node.
     CREATE TEMP TABLE gossip_heard ON COMMIT DROP AS
@@ -69,6 +71,7 @@ BEGIN
       FROM heard k
       LEFT JOIN addr_episode e ON e.addr = k.addr AND e.port = k.port AND e.network = k.network AND e.day <= of_day
      GROUP BY k.network, k.addr, k.port, k.first_ns, k.before_ns;
+    CREATE INDEX ON gossip_key (addr, port, network);
     ANALYZE gossip_key;
     -- The silence may have been broken by copies of an announcement from long before, if that was dated far ahead.
     UPDATE gossip_key k SET begins = false
@@ -77,6 +80,18 @@ BEGIN
      WHERE k.begins AND a.addr = k.addr AND a.port = k.port AND a.network = k.network
        AND a.class = 'gossip' AND a.freshness_s < -3000 AND a.first_seen < day_at - interval '1 day' - margin
        AND unix_us(a.last_seen) * 1000 + coalesce(c.corr_ns, 0) >= k.first_ns - silence_ns;
+
+    -- Nodes that had heard of an address on this day, as far as that is stored, but now it was the day before or after.
+    CREATE TEMP TABLE gossip_stored ON COMMIT DROP AS
+    SELECT r.network, r.addr, r.port, r.node_id, k.before_day
+      FROM gossip_key k
+      JOIN addr_arrival r ON r.addr = k.addr AND r.port = k.port AND r.network = k.network
+       AND r.day = CASE WHEN k.begins THEN of_day ELSE k.before_day END
+     WHERE k.first_ns IS NOT NULL AND r.copies_by_day[of_day - r.day + 1] IS NOT NULL;
+    ANALYZE gossip_stored;
+    CREATE TEMP TABLE gossip_node ON COMMIT DROP AS
+    SELECT DISTINCT network, addr, port, node_id FROM gossip_heard WHERE t_ns >= start_ns;
+    ANALYZE gossip_node;
 
     -- Addresses of which something stored from this day on belongs elsewhere now.
     CREATE TEMP TABLE gossip_moved ON COMMIT DROP AS
@@ -89,15 +104,10 @@ BEGIN
      WHERE e.day = of_day
        AND NOT EXISTS (SELECT FROM gossip_key k WHERE k.addr = e.addr AND k.port = e.port AND k.network = e.network)
     UNION
-    -- A node had heard of it on this day, but now it was the day before or after.
-    SELECT k.network, k.addr, k.port, k.before_day
-      FROM gossip_key k
-      JOIN addr_arrival r ON r.addr = k.addr AND r.port = k.port AND r.network = k.network
-       AND r.day = CASE WHEN k.begins THEN of_day ELSE k.before_day END
-     WHERE k.first_ns IS NOT NULL AND r.copies_by_day[of_day - r.day + 1] IS NOT NULL
-       AND NOT EXISTS (SELECT FROM gossip_heard h
-                        WHERE h.addr = k.addr AND h.port = k.port AND h.network = k.network
-                          AND h.node_id = r.node_id AND h.t_ns >= start_ns);
+    SELECT s.network, s.addr, s.port, s.before_day FROM gossip_stored s
+     WHERE NOT EXISTS (SELECT FROM gossip_node h
+                        WHERE h.addr = s.addr AND h.port = s.port AND h.network = s.network
+                          AND h.node_id = s.node_id);
     ANALYZE gossip_moved;
     UPDATE gossip_moved m SET before_day = s.before_day
       FROM (SELECT e.network, e.addr, e.port, max(e.day) AS before_day
@@ -246,6 +256,7 @@ BEGIN
 
     -- Whether an address is new may change as long as its day does.
     INSERT INTO gossip_touched SELECT network, addr, port, day FROM addr_episode WHERE day = of_day;
+    ANALYZE gossip_touched;
     CREATE TEMP TABLE gossip_episode ON COMMIT DROP AS
     SELECT r.network, r.addr, r.port, r.day, min(r.t_ns) AS episode_ns, false AS novel,
            min(r.reference::text) IS DISTINCT FROM max(r.reference::text) AS references_differ

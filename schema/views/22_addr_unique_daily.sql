@@ -12,7 +12,7 @@ DECLARE
     day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to CONSTANT timestamptz := day_at + interval '1 day';
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.told_node, pg_temp.told_fleet;
+    DROP TABLE IF EXISTS pg_temp.told_node, pg_temp.told_first, pg_temp.told_fleet;
     CREATE TEMP TABLE told_node ON COMMIT DROP AS
     SELECT node_id, network, addr, port,
            bit_or(CASE class WHEN 'getaddr_response' THEN 1 WHEN 'self' THEN 2 WHEN 'bulk' THEN 4
@@ -22,20 +22,20 @@ BEGIN
      GROUP BY node_id, network, addr, port;
     ANALYZE told_node;
     -- The fleet's addresses, and whether one, or its IP, was told to a node for the first time.
+    CREATE TEMP TABLE told_first ON COMMIT DROP AS
+    SELECT s.network, s.addr, s.port,
+           NOT EXISTS (SELECT FROM addr_sighting o
+                        WHERE o.addr = s.addr AND o.network = s.network AND o.first_seen < day_at) AS new_ip
+      FROM (SELECT DISTINCT network, addr, port FROM addr_sighting
+             WHERE first_seen >= day_at AND first_seen < day_to) s
+     WHERE NOT EXISTS (SELECT FROM addr_sighting o
+                        WHERE o.addr = s.addr AND o.port = s.port AND o.network = s.network
+                          AND o.first_seen < day_at);
+    ANALYZE told_first;
     CREATE TEMP TABLE told_fleet ON COMMIT DROP AS
-    WITH fresh AS (
-        SELECT s.network, s.addr, s.port,
-               NOT EXISTS (SELECT FROM addr_sighting o
-                            WHERE o.addr = s.addr AND o.network = s.network AND o.first_seen < day_at) AS new_ip
-          FROM (SELECT DISTINCT network, addr, port FROM addr_sighting
-                 WHERE first_seen >= day_at AND first_seen < day_to) s
-         WHERE NOT EXISTS (SELECT FROM addr_sighting o
-                            WHERE o.addr = s.addr AND o.port = s.port AND o.network = s.network
-                              AND o.first_seen < day_at)
-    )
     SELECT t.network, t.addr, t.port, t.classes, f.new_ip IS NOT NULL AS new_key, coalesce(f.new_ip, false) AS new_ip
       FROM (SELECT network, addr, port, bit_or(classes) AS classes FROM told_node GROUP BY network, addr, port) t
-      LEFT JOIN fresh f USING (network, addr, port);
+      LEFT JOIN told_first f USING (network, addr, port);
     ANALYZE told_fleet;
 
     DELETE FROM addr_unique_day WHERE day = of_day;

@@ -115,7 +115,8 @@ DECLARE
     soon_ns  CONSTANT bigint := 600000000000;
     margin   CONSTANT interval := clock_margin();
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.shared_session, pg_temp.exchange, pg_temp.carried;
+    DROP TABLE IF EXISTS pg_temp.shared_session, pg_temp.exchange, pg_temp.told, pg_temp.listener, pg_temp.candidate,
+                         pg_temp.carried;
 
     -- Where the peers of the day's sessions listen, if more than one node has a session with such a peer.
     CREATE TEMP TABLE shared_session ON COMMIT DROP AS
@@ -157,33 +158,34 @@ BEGIN
      WHERE e.ts >= day_at - margin AND e.ts < day_to + margin AND e.network = 'ipv4';
     ANALYZE exchange;
 
-    CREATE TEMP TABLE carried ON COMMIT DROP AS
-    WITH told AS (
-        -- The first time that peer and fleet exchange an address is that a node tells it.
-        SELECT * FROM (
-            SELECT DISTINCT ON (peer_network, peer_addr, peer_port, addr, port) *
-              FROM exchange WHERE t_ns < end_ns
-             ORDER BY peer_network, peer_addr, peer_port, addr, port, t_ns, inbound DESC, node_id
-            ) f
-         WHERE NOT inbound AND t_ns >= start_ns
-    ),
-    listener AS MATERIALIZED (
-        SELECT p.network, p.addr, p.port, p.node_id, greatest(p.from_ts, s.covered_from) AS from_at,
-               least(p.to_ts, s.covered_to) AS to_at
-          FROM shared_session p
-          JOIN coverage_span s ON s.node_id = p.node_id AND s.day = of_day AND s.tracepoint = 'net:inbound_message'
-           AND NOT s.downloading
-    ),
+    -- The first time that peer and fleet exchange an address is that a node tells it.
+    CREATE TEMP TABLE told ON COMMIT DROP AS
+    SELECT f.* FROM (
+        SELECT DISTINCT ON (peer_network, peer_addr, peer_port, addr, port) *
+          FROM exchange WHERE t_ns < end_ns
+         ORDER BY peer_network, peer_addr, peer_port, addr, port, t_ns, inbound DESC, node_id
+        ) f
+     WHERE NOT f.inbound AND f.t_ns >= start_ns;
+    ANALYZE told;
+    CREATE TEMP TABLE listener ON COMMIT DROP AS
+    SELECT p.network, p.addr, p.port, p.node_id, greatest(p.from_ts, s.covered_from) AS from_at,
+           least(p.to_ts, s.covered_to) AS to_at
+      FROM shared_session p
+      JOIN coverage_span s ON s.node_id = p.node_id AND s.day = of_day AND s.tracepoint = 'net:inbound_message'
+       AND NOT s.downloading;
+    ANALYZE listener;
     -- Another node that can hear of it from the peer for the next ten minutes.
-    candidate AS (
-        SELECT DISTINCT t.node_id AS node_a, l.node_id AS node_b, t.peer_network, t.peer_addr, t.peer_port,
-               t.addr, t.port, t.announced_at, t.t_ns, t.eps_ns
-          FROM told t
-          JOIN listener l ON l.addr = t.peer_addr AND l.port = t.peer_port AND l.network = t.peer_network
-           AND l.node_id <> t.node_id
-           AND l.from_at <= at_us(t.t_ns / 1000) AND l.to_at >= at_us((t.t_ns + soon_ns) / 1000)
-    ),
-    heard AS (
+    CREATE TEMP TABLE candidate ON COMMIT DROP AS
+    SELECT DISTINCT t.node_id AS node_a, l.node_id AS node_b, t.peer_network, t.peer_addr, t.peer_port,
+           t.addr, t.port, t.announced_at, t.t_ns, t.eps_ns
+      FROM told t
+      JOIN listener l ON l.addr = t.peer_addr AND l.port = t.peer_port AND l.network = t.peer_network
+       AND l.node_id <> t.node_id
+       AND l.from_at <= at_us(t.t_ns / 1000) AND l.to_at >= at_us((t.t_ns + soon_ns) / 1000);
+    ANALYZE candidate;
+
+    CREATE TEMP TABLE carried ON COMMIT DROP AS
+    WITH heard AS (
         SELECT c.node_a, c.node_b, c.peer_network, c.peer_addr, c.peer_port, c.addr, c.port,
                coalesce(bool_or(x.inbound AND x.announced_at = c.announced_at
                                 AND x.t_ns + x.eps_ns >= c.t_ns - c.eps_ns), false) AS returned,
@@ -197,7 +199,8 @@ BEGIN
     )
     SELECT node_a, peer_network AS network, peer_addr AS addr, peer_port AS port, node_b,
            count(*)::int AS sent, count(*) FILTER (WHERE returned)::int AS returned
-      FROM heard WHERE NOT told_too GROUP BY node_a, peer_network, peer_addr, peer_port, node_b;
+      FROM heard WHERE NOT told_too
+     GROUP BY node_a, peer_network, peer_addr, peer_port, node_b;
     ANALYZE carried;
 
     DELETE FROM addr_degree d
