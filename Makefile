@@ -18,7 +18,8 @@ build: setup
 demo: build
 	@deploy/demo/demo.sh
 
-test: setup
+test:
+	@deploy/setup.sh test
 	@deploy/test.sh
 
 lint: setup

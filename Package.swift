@@ -149,7 +149,7 @@ let package = Package(
                 "Spool",
                 "Tracepoints",
                 crypto, log,
-            ] + x509,
+            ] + nio + x509,
             swiftSettings: strict),
 
         .testTarget(
