@@ -13,4 +13,4 @@ swift test --skip-build --filter AggregatorCoreTests.IdentityTests
 swift test --skip-build --filter PostgreSQLTests --skip VolumeTests
 swift test --skip-build --filter VolumeTests
 Tests/Fuzz/run.sh --smoke
-swift test --skip-build --filter IntegrationTests
+swift test --skip-build --filter IntegrationTests --skip FaultMatrixTests
