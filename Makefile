@@ -2,12 +2,13 @@
 #
 #   make demo [CAPTURE=FILE] [BITCOIND=PATH] [SOURCE=capture] [PORT=9735] [SPEED=1]
 #   make test | lint | format | install [PREFIX=/usr/local]
+#   make bench [ONLY=probes] [FULL=1]
 
 PREFIX ?= /usr/local
 BUILD = swift build -c release --static-swift-stdlib
 SWIFT_SOURCES = Package.swift Sources agent aggregator Tests
 
-.PHONY: demo test lint format install setup build
+.PHONY: demo bench test lint format install setup build
 
 setup:
 	@deploy/setup.sh
@@ -18,7 +19,11 @@ build: setup
 demo: build
 	@deploy/demo/demo.sh
 
-test: setup
+bench: build
+	@deploy/bench.sh
+
+test:
+	@deploy/setup.sh test
 	@deploy/test.sh
 
 lint: setup
@@ -32,5 +37,5 @@ install: build
 	@install -m 755 $$($(BUILD) --show-bin-path)/{peerscope,peerscope-agent,peerscope-aggregator} $(DESTDIR)$(PREFIX)/bin
 	@cp -r schema $(DESTDIR)$(PREFIX)/share/peerscope/
 
-export CAPTURE BITCOIND SOURCE PORT SPEED
+export CAPTURE BITCOIND SOURCE PORT SPEED ONLY FULL
 SHELL = /bin/bash

@@ -140,6 +140,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
+                "BPF", "CollectorTesting",
                 "peerscope", "peerscope-agent", "peerscope-aggregator", "tracepoint-replay",
                 "tracepoint-replay-v27",
             ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
@@ -158,7 +159,7 @@ let package = Package(
                 "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",
                 "CollectorTesting", "Identity", "Spool", "Tracepoints",
                 crypto, log,
-            ] + x509,
+            ] + nio + x509,
             swiftSettings: strict),
 
         .testTarget(

@@ -89,6 +89,14 @@ public final class RingReader {
         }
     }
 
+    /// Tells the kernel again what it was told when this reader began, as if everything since had not been published.
+    ///
+    /// For tests of a reader that dies before it publishes; nobody else may read the ring meanwhile.
+    func setBack() {
+        guard producerPosition - position < capacity else { return }
+        unsafe ps_store_release_u64(consumerPage.assumingMemoryBound(to: UInt64.self), position)
+    }
+
     /// Lets the kernel reuse everything read so far.
     public func publish() {
         guard position != publishedPosition else { return }

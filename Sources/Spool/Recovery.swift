@@ -33,11 +33,9 @@ struct Recovery {
         let isNewest = segments.isEmpty
         var segment = Segment(try fileSystem.open(path, .existing), path: path)
         segment.size = try segment.file.size()
-        segment.isGap = true
         var end = 0
         func add(_ header: BatchHeader, at place: Int) {
             segment.entries.append(Segment.Entry(header, at: place))
-            segment.isGap = segment.isGap && header.kind == .gap
             end = place + header.byteCount
         }
         // The last header was believed, and with it its length.
@@ -45,7 +43,9 @@ struct Recovery {
         while true {
             if let header = try header(in: segment, at: end) {
                 // Numbers that go on without a hole are believed; whatever else they are may be the damage.
-                let isPlain = header.kind == .events && header.firstSequence == segment.expected
+                let isPlain =
+                    header.firstSequence == segment.expected && header.kind == .events
+                    && header.lastSequence < segments.last?.first ?? .max
                 isBelieved = isPlain && !isNewest
                 var isWhole = isBelieved
                 if !isWhole { isWhole = try take(segment.file.read(at: end, count: header.byteCount)) }
@@ -83,11 +83,9 @@ struct Recovery {
         return header
     }
 
-    /// Whether it is of this stream and its numbers have their place here: after those before it and, unless it is
-    /// a gap, before those of the next segment.
+    /// Whether it is of this stream and its numbers come after those before it.
     private func follows(_ header: BatchHeader, _ segment: Segment) -> Bool {
         header.firstSequence > segment.last && (streamID == nil || header.streamID == streamID)
-            && (header.kind == .gap || header.lastSequence < segments.last?.first ?? .max)
     }
 
     /// Whether `bytes` are a whole batch; the newest segment's last one is ``newest``.
@@ -119,7 +117,7 @@ struct Recovery {
         return nil
     }
 
-    /// Removes what a gap before it has taken the place of: it was merged, and then came the crash.
+    /// Removes what an older segment covers: it was merged into that, and then came the crash.
     private mutating func removeCovered() throws(SpoolError) {
         var covered: UInt64 = 0
         for index in segments.indices {

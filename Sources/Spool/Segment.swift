@@ -23,8 +23,6 @@ struct Segment {
     var entries: [Entry] = []
     /// Bytes in the file, damaged ones among them.
     var size = 0
-    /// It was dropped, and declares what it held.
-    var isGap = false
     /// Bytes from its front on that are on disk.
     var synced = 0
     /// A sync has failed: what follows `synced` is written again before the next one.

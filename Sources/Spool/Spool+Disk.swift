@@ -79,31 +79,48 @@ extension Spool {
         }
     }
 
-    /// Replaces the oldest segment by a gap and returns the bytes won, or 0 when only the newest is left or another
-    /// thread is busy with the disk.
+    /// Condenses the oldest segment to what must stay known of it and returns the bytes won, or 0 when only the newest
+    /// is left or another thread is busy with the disk.
     ///
-    /// What is acknowledged is left out of the gap: it is stored, not lost. Where the disk is too full for the gap,
-    /// the segment goes without one and leaves a hole, which is declared when its turn comes.
+    /// What is acknowledged is left out: it is stored, not lost. A segment that has little more to lose is merged with
+    /// its successor. Where the disk is too full for the replacement, the segment goes without one and leaves a hole,
+    /// which is declared when its turn comes.
     public func dropOldestSegment(reason: String) throws(SpoolError) -> Int {
         try disk.withLockIfAvailable { _ throws(SpoolError) in try dropOldest(reason) } ?? 0
     }
 
     private func dropOldest(_ reason: String) throws(SpoolError) -> Int {
-        let (replaced, acknowledged) = state.withLock { state -> ([Segment], UInt64) in
-            // A segment that has become a gap already is merged with its successor.
-            let count = state.segments.first?.isGap == true ? 2 : 1
-            guard state.segments.count > count else { return ([], 0) }
-            return (Array(state.segments.prefix(count)), state.acknowledged)
+        let (oldest, acknowledged) = state.withLock { state -> ([Segment], UInt64) in
+            (Array(state.segments.dropLast().prefix(2)), state.acknowledged)
         }
-        guard let oldest = replaced.first else { return 0 }
-        let gap = GapSegment(replacing: replaced, after: acknowledged, reason: reason)
+        for count in 1...2 where count <= oldest.count {
+            let replaced = Array(oldest.prefix(count))
+            let size = replaced.reduce(0) { $0 + $1.size }
+            let condensed = condense(replaced, after: acknowledged, reason)
+            guard condensed.bytes.count <= size / 2 else { continue }
+            return try replace(replaced, condensed)
+        }
+        return 0
+    }
+
+    private func condense(_ segments: [Segment], after acknowledged: UInt64, _ reason: String)
+        -> CondensedSegment
+    {
+        let condensed = CondensedSegment(
+            replacing: segments, after: acknowledged, reason: reason, keepsRecords: true)
+        guard condensed.bytes.count > segmentBytes / 2 else { return condensed }
+        // Not even these can be kept for ever.
+        return CondensedSegment(replacing: segments, after: acknowledged, reason: reason, keepsRecords: false)
+    }
+
+    private func replace(_ replaced: [Segment], _ condensed: CondensedSegment) throws(SpoolError) -> Int {
         var merged: [Segment] = []
-        if !gap.entries.isEmpty, let file = try gapFile(oldest.path, gap.bytes) {
-            var segment = Segment(file, path: oldest.path)
-            segment.entries = gap.entries
-            segment.size = gap.bytes.count
-            segment.isGap = true
-            segment.synced = gap.bytes.count
+        let path = replaced[0].path
+        if !condensed.entries.isEmpty, let file = try replacement(path, condensed.bytes) {
+            var segment = Segment(file, path: path)
+            segment.entries = condensed.entries
+            segment.size = condensed.bytes.count
+            segment.synced = condensed.bytes.count
             segment.isNamed = true
             merged = [segment]
         } else {
@@ -111,7 +128,7 @@ extension Spool {
                 $0.segments.dropFirst(replaced.count).contains(where: \.isDurable)
             }
             if !isFollowedDurably { try syncAll() }
-            try fileSystem.remove(oldest.path)
+            try fileSystem.remove(path)
         }
         state.withLock { state in
             state.segments.removeAll { segment in replaced.contains { $0.file === segment.file } }
@@ -122,7 +139,7 @@ extension Spool {
     }
 
     /// nil when there is no room for it.
-    private func gapFile(_ path: String, _ bytes: [UInt8]) throws(SpoolError) -> (any SpoolFile)? {
+    private func replacement(_ path: String, _ bytes: [UInt8]) throws(SpoolError) -> (any SpoolFile)? {
         do { return try fileSystem.replace(path, with: bytes) } catch {
             guard error.code == ENOSPC || error.code == EDQUOT else { throw error }
             try? fileSystem.remove(path + ".new")

@@ -37,7 +37,7 @@ extension Spool {
             if entry.first > sequence + 1 { return .hole(before: entry.first) }
             if entry.first == sequence + 1 { return .batch(Batch(header: header, bytes: bytes)) }
             // The aggregator has the first of its numbers, from us or from who we were before we were set back.
-            guard let rest = GapSegment.rest(of: bytes, after: sequence) else {
+            guard let rest = CondensedSegment.rest(of: bytes, after: sequence) else {
                 drop(entry, of: file)
                 continue
             }

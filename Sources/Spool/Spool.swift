@@ -20,9 +20,9 @@ import Synchronization
 /// Acknowledged segments are removed by ``removeAcknowledged()``, never the newest, whose last batch says how far
 /// ring and counters had been taken over, and never before a later one has a synced batch and a synced name: at
 /// any moment a crash leaves a newest segment. When the folder is to shrink without acknowledgement,
-/// ``dropOldestSegment(reason:)`` replaces the oldest segment by gap batches, one for each ring epoch, that count
-/// what it held: written beside it, synced, renamed over it, the folder synced; only then are segments removed that
-/// were merged into it.
+/// ``dropOldestSegment(reason:)`` replaces the oldest segment by one with gap batches that count its events, and with
+/// the agent's own records that nothing later says again: written beside it, synced, renamed over it, the folder
+/// synced; only then are segments removed that were merged into it.
 ///
 /// # What may be sent
 ///
@@ -38,8 +38,8 @@ import Synchronization
 ///   this stream with a later number and a right checksum. Nothing can be found behind damage in the stream of an
 ///   unknown id, since peers choose part of what batches hold.
 /// - What follows the last whole batch of the newest segment is cut off; a segment without a whole batch is removed.
-/// - Segments whose numbers a gap batch before them covers are removed: they were merged into it, then came the
-///   crash. Only a gap batch whose checksum is right does so.
+/// - Segments whose numbers an older segment has are removed: they were merged into it, then came the crash. Only
+///   batches whose checksum is right count for that.
 /// - What is missing for any of these reasons is a hole in the sequence numbers, and ``next(after:)`` shows it when
 ///   its turn comes, so that it is declared: nothing disappears without a record of it, and nothing is sent twice.
 /// - Where the watermark reaches into a batch, which happens to a gap after a power failure and to events when the

@@ -171,6 +171,7 @@ struct NodeStreamTests {
     @Test("ends, in its own clock, what an earlier ring was about and has not ended")
     func earlierRing() throws {
         let first = try stream()
+        let second: UInt64 = 1_000_000_000
         try first.advanceClock(monotonic: 1000, offset: 2000)
         for (run, exits) in [(7 as UInt64, false), (8, true), (9, false)] {
             first.write(
@@ -181,19 +182,22 @@ struct NodeStreamTests {
             first.write(
                 .coverage(.init(tracepoint: 1, fromMonotonic: 1200, toMonotonic: 0)), run: run,
                 monotonic: 1500)
-            first.write(.counters(.init(entries: [])), run: run, monotonic: 5000)
-            if exits { first.write(.processExit(.init(exitedMonotonic: 5500)), run: run, monotonic: 5600) }
+            first.write(.counters(.init(entries: [])), run: run, monotonic: 7 * second)
+            if exits {
+                first.write(.processExit(.init(exitedMonotonic: 7 * second)), run: run, monotonic: 7 * second)
+            }
         }
         try first.seal()
         let end = first.folder.spool.newestSequence
-        let second = try NodeStream(name: "n1", state: state, bootID: .zero)
-        #expect(try second.lastWords(before: 5, realtime: 0, isAlive: { _ in false }) == nil)
-        second.lastWords = try second.lastWords(before: 6, realtime: 3000 + 20_000, isAlive: { $0.pid == 9 })
-        second.begin(epoch: 6)
-        try second.advanceClock(monotonic: 30_000, offset: 2000)
+        let next = try NodeStream(name: "n1", state: state, bootID: .zero)
+        #expect(try next.lastWords(before: 5, realtime: 0, isAlive: { _ in false }) == nil)
+        next.lastWords = try next.lastWords(
+            before: 6, realtime: 3000 + 20 * Int64(second), isAlive: { $0.pid == 9 })
+        next.begin(epoch: 6)
+        try next.advanceClock(monotonic: 30 * second, offset: 2000)
         // Behind the numbers that the unclean stop skips.
         guard
-            case .batch(let batch)? = try second.folder.spool.next(
+            case .batch(let batch)? = try next.folder.spool.next(
                 after: end + StreamFolder.leaseLength - end)
         else {
             Issue.record("nothing was said")
@@ -216,8 +220,8 @@ struct NodeStreamTests {
         }
         #expect(
             said == [
-                "7 covered 1200–5000", "7 ring_lost until 21000, true", "7 exited",
-                "9 covered 1200–5000", "9 ring_lost until 21000, true",
+                "7 covered 1200–4500000000", "7 ring_lost until 20000001000, true", "7 exited",
+                "9 covered 1200–4500000000", "9 ring_lost until 20000001000, true",
             ])
         // It is said once.
         let third = try NodeStream(name: "n1", state: state, bootID: .zero)

@@ -53,9 +53,15 @@ let package = Package(
         module("Spool", ["ByteCodec", "CollectorProtocol", "CPlatform"]),
         .systemLibrary(name: "CLibpq", path: "Modules/CLibpq", pkgConfig: "libpq"),
         module("PostgreSQL", ["CLibpq", "CPlatform"]),
+        // Of identities only the files, which need no certificates.
+        .target(
+            name: "Identity", path: "Modules/Identity",
+            sources: ["IdentityError.swift", "IdentityFile.swift"],
+            swiftSettings: instrumented),
         // Of the agent only what reads its configuration.
         .target(
-            name: "AgentCore", dependencies: ["CPlatform", "Tracepoints", yams], path: "Modules/AgentCore",
+            name: "AgentCore", dependencies: ["CPlatform", "Identity", "Tracepoints", yams],
+            path: "Modules/AgentCore",
             sources: [
                 "AgentError.swift", "Attach/CapturePolicy.swift", "Attach/ProcessMatch.swift",
                 "Configuration",

@@ -42,6 +42,8 @@ struct CaptureSourceTests {
         #expect(addresses.status == 0, "\(addresses.text)")
         let blocks = try fleet.compareBlocks()
         #expect(blocks.status == 0, "\(blocks.text)")
+        let peers = try fleet.comparePeers()
+        #expect(peers.status == 0, "\(peers.text)")
         #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
         if capture == "regtest6" { try examples(fleet) }
         // The data dictionary is what the database says of itself.

@@ -88,6 +88,12 @@ extension Fleet {
         try oracle("blocks.py", capture, [])
     }
 
+    /// Compares the views about peers, transactions and alerts with a computation of their own in Python; after
+    /// `compare`, which computes the digest.
+    func comparePeers() throws -> (status: Int32, text: String) {
+        try oracle("peers.py", capture, [])
+    }
+
     private func oracle(
         _ script: String, _ expected: String, _ arguments: [String]
     ) throws -> (status: Int32, text: String) {

@@ -142,9 +142,7 @@ struct SpoolModel {
                 guard hasDropped else { throw Broken("a gap that nobody asked for") }
                 for tally in reader.tallies { settle(tally.cumulative, batch.header.ringEpoch) }
             } else {
-                guard let known = batches[batch.header.firstSequence], known.bytes == batch.bytes else {
-                    throw Broken("number \(batch.header.firstSequence) was used for something else")
-                }
+                if batches[batch.header.firstSequence]?.bytes != batch.bytes { try expectKept(reader) }
                 for tally in reader.tallies {
                     settle(tally.cumulative - tally.delta, batch.header.ringEpoch)
                     settled[batch.header.ringEpoch, default: 0] += tally.delta
@@ -153,6 +151,25 @@ struct SpoolModel {
             watermark = batch.header.lastSequence
         }
         return true
+    }
+
+    /// A batch that is none of ours is what a drop has kept of one: its last record, which is the agent's own.
+    private func expectKept(_ reader: borrowing BatchReader) throws {
+        let number = reader.header.firstSequence
+        guard hasDropped, reader.header.lastSequence == number,
+            let original = batches.first(where: { $0.value.last == number })?.value.bytes,
+            let kept = try Self.lastRecord(reader)
+        else { throw Broken("number \(number) was used for something else") }
+        guard try kept == Self.lastRecord(BatchReader(original.span.raw)) else {
+            throw Broken("record \(number) was changed")
+        }
+    }
+
+    private static func lastRecord(_ reader: borrowing BatchReader) throws -> ControlRecord? {
+        var last: ControlRecord?
+        var records = reader.records()
+        while let record = try records.next() { last = try ControlRecord(record, in: reader) }
+        return last
     }
 
     private mutating func settle(_ count: UInt64, _ epoch: UInt64) {

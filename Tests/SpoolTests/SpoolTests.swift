@@ -247,4 +247,67 @@ struct SpoolTests {
     func unwritable() {
         #expect(throws: SpoolError.self) { try Spool(folder: "/proc/nowhere/spool") }
     }
+
+    @Test(
+        "keeps what nobody says again when it drops events: ends of processes, their last counters, losses, coverage"
+    )
+    func lastWords() throws {
+        var bench = Workbench()
+        let spool = try bench.spool(segmentBytes: 4000)
+        func seal(_ bench: inout Workbench) throws {
+            var bytes = ByteWriter()
+            let header = bench.builder.seal(firstSequence: bench.next, ringEpoch: 5, ringEnd: 0, into: &bytes)
+            bench.next = header.lastSequence + 1
+            try spool.append(header, bytes.bytes.span.raw)
+        }
+        func hits(_ count: UInt64) -> ControlRecord {
+            .counters(
+                .init(entries: [
+                    .init(
+                        tracepoint: 17, hits: count, counted: 0, lostRing: 0, lostUnreadable: 0, lostUser: 0)
+                ]))
+        }
+        bench.builder.setClock(clk: 1, baseMonotonic: 1000, baseRealtime: 2000)
+        let lost = ControlRecord.gap(
+            .init(reason: "ring_full", tracepoint: 17, fromMonotonic: 1, toMonotonic: 2, count: 3))
+        let closed = ControlRecord.coverage(.init(tracepoint: 17, fromMonotonic: 1, toMonotonic: 9))
+        let exit = ControlRecord.processExit(.init(exitedMonotonic: 9))
+        for index in 0..<12 {
+            for _ in 0..<40 { bench.event() }
+            hits(UInt64(40 * index + 40)).encode(into: &bench.builder, run: 42, monotonic: 1000)
+            ControlRecord.agentStatus(
+                .init(spoolBytes: 0, residentBytes: 0, ringUsedBytes: 0, uptimeMilliseconds: 0)
+            ).encode(into: &bench.builder, run: nil, monotonic: 1000)
+            if index == 0 {
+                ControlRecord.coverage(.init(tracepoint: 17, fromMonotonic: 1, toMonotonic: 0)).encode(
+                    into: &bench.builder, run: 42, monotonic: 1000)
+            }
+            if index == 3 {
+                for record in [lost, closed, exit] {
+                    record.encode(into: &bench.builder, run: 42, monotonic: 1000)
+                }
+            }
+            try seal(&bench)
+        }
+        while try spool.dropOldestSegment(reason: GapReason.spoolBound) > 0 {}
+        var kept: [ControlRecord] = []
+        var events: UInt64 = 0
+        var last: UInt64 = 0
+        let newest = spool.newestSegmentFirst
+        while case .batch(let batch)? = try spool.next(after: last), batch.header.firstSequence < newest {
+            #expect(batch.header.firstSequence == last + 1)
+            last = batch.header.lastSequence
+            let reader = try BatchReader(batch.bytes.span.raw)
+            for tally in reader.tallies { events += tally.delta }
+            var records = reader.records()
+            while let record = try records.next() {
+                if let control = try ControlRecord(record, in: reader) { kept.append(control) }
+            }
+        }
+        #expect(last == newest - 1)
+        // Of the counters the last, of the coverage its end.
+        let counters = kept.filter { if case .counters = $0 { true } else { false } }
+        #expect(counters == [hits(events)])
+        #expect(kept.filter { !counters.contains($0) } == [lost, closed, exit])
+    }
 }

@@ -285,6 +285,16 @@ COMMENT ON COLUMN peerscope.addr_degree.returned IS 'Those that node_b then hear
 COMMENT ON COLUMN peerscope.addr_degree.p_lo IS 'Lower end of the 95 % Clopper-Pearson interval of returned / sent; NULL below 50 sent.';
 COMMENT ON COLUMN peerscope.addr_degree.p_hi IS 'Upper end of it.';
 
+-- A day that ANALYZE has not seen yet looks to the planner as if it had no row, so that comparing each with each
+-- would cost nothing. Without statistics of these columns it takes a day for the 200th part of the table, and a span for
+-- as much.
+ALTER TABLE peerscope.addr_episode ALTER COLUMN day SET STATISTICS 0, ALTER COLUMN until_day SET STATISTICS 0;
+ALTER TABLE peerscope.addr_arrival ALTER COLUMN day SET STATISTICS 0, ALTER COLUMN episode_at SET STATISTICS 0;
+ALTER TABLE peerscope.addr_session_day ALTER COLUMN day SET STATISTICS 0, ALTER COLUMN opened_at SET STATISTICS 0;
+ALTER TABLE peerscope.addr_self ALTER COLUMN at SET STATISTICS 0;
+ALTER TABLE peerscope.addr_fanout ALTER COLUMN at SET STATISTICS 0;
+ALTER TABLE peerscope.addr_degree ALTER COLUMN day SET STATISTICS 0;
+
 -- The parts in their order: coverage reads episodes, degrees read sessions and announcements of peers themselves.
 INSERT INTO peerscope.digest_part (part, ordinal, description) VALUES
     ('addresses_sessions', 20, 'addresses a session sent, by day (addr_session_day)'),

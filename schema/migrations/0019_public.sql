@@ -413,7 +413,7 @@ SELECT part, days_before, unnest(tables) FROM (VALUES
                         'utxocache_flush', 'validation_window']),
     ('compact_missing', 1, ARRAY['compact_missing_cause', 'compact_missing_tx', 'mempool_entry', 'mempool_rejected', 'tx_seen',
                                  'tx_sighting']),
-    ('addresses_sessions', 0, ARRAY['addr_session_day', 'addr_session_minute']),
+    ('addresses_sessions', 0, ARRAY['addr_session_day', 'addr_session_minute', 'peer_session']),
     -- 24 h of silence, and what clocks that are a day off say.
     ('addresses_propagation', 2, ARRAY['addr_announcement', 'addr_arrival', 'addr_episode']),
     ('addresses_coverage', 1, ARRAY['addr_arrival', 'addr_episode', 'coverage_span']),

@@ -227,17 +227,16 @@ BEGIN
         INSERT INTO gossip_touched SELECT network, addr, port, day FROM changed WHERE is_first;
         WITH added AS (
             INSERT INTO addr_arrival (network, addr, port, day, node_id, t_ns, eps_ns, reference, ref_maxerror_ns,
-                                      from_peer, freshness_s, copies, copies_by_day)
+                                      from_peer, freshness_s, copies, copies_by_day, episode_at, first_seen)
             SELECT p.network, p.addr, p.port, p.day, p.node_id, p.t_ns, p.eps_ns, p.reference, p.ref_maxerror_ns,
                    p.from_peer, p.freshness_s, p.copies,
-                   array_fill(NULL::int, ARRAY[part_day - p.day]) || p.copies
+                   array_fill(NULL::int, ARRAY[part_day - p.day]) || p.copies, e.episode_at, at_us(p.t_ns / 1000)
               FROM gossip_part p
+              JOIN addr_episode e ON e.addr = p.addr AND e.port = p.port AND e.network = p.network AND e.day = p.day
              WHERE p.on_day = part_day
                AND NOT EXISTS (SELECT FROM addr_arrival r
                                 WHERE r.addr = p.addr AND r.port = p.port AND r.network = p.network
                                   AND r.day = p.day AND r.node_id = p.node_id)
-               AND EXISTS (SELECT FROM addr_episode e
-                            WHERE e.addr = p.addr AND e.port = p.port AND e.network = p.network AND e.day = p.day)
              -- Rows of one time together: that is how they are asked for.
              ORDER BY p.t_ns
             RETURNING network, addr, port, day

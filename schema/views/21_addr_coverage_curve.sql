@@ -3,21 +3,28 @@
 CREATE OR REPLACE FUNCTION peerscope.count_addr_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql
     SET search_path = peerscope, pg_catalog, pg_temp
-    SET jit = off SET work_mem = '64MB'
+    SET client_min_messages = warning SET jit = off SET work_mem = '64MB'
     AS $$
 #variable_conflict use_column
 BEGIN
+    DROP TABLE IF EXISTS pg_temp.begun, pg_temp.arrived;
+    CREATE TEMP TABLE begun ON COMMIT DROP AS
+    SELECT network, addr, port, novel, episode_at FROM addr_episode WHERE day = of_day;
+    ANALYZE begun;
+    CREATE TEMP TABLE arrived ON COMMIT DROP AS
+    SELECT network, addr, port, node_id, delay_s FROM addr_arrival WHERE day = of_day;
+    ANALYZE arrived;
+
     DELETE FROM addr_coverage_day WHERE day = of_day;
     INSERT INTO addr_coverage_day (day, network, novel, delta_s, reached, eligible)
     WITH pair AS (
         -- A node that could hear of the episode when it began: for how long, and after how long it did.
         SELECT e.network, e.novel, extract(epoch FROM s.covered_to - e.episode_at) AS covered_s, r.delay_s
-          FROM addr_episode e
-          JOIN coverage_span s ON s.day = e.day AND s.tracepoint = 'net:inbound_message' AND NOT s.downloading
+          FROM begun e
+          JOIN coverage_span s ON s.day = of_day AND s.tracepoint = 'net:inbound_message' AND NOT s.downloading
            AND s.covered_from <= e.episode_at AND s.covered_to >= e.episode_at
-          LEFT JOIN addr_arrival r ON r.addr = e.addr AND r.port = e.port AND r.network = e.network
-           AND r.day = e.day AND r.node_id = s.node_id
-         WHERE e.day = of_day
+          LEFT JOIN arrived r ON r.addr = e.addr AND r.port = e.port AND r.network = e.network
+           AND r.node_id = s.node_id
     ),
     counted AS (
         SELECT network, novel,
@@ -33,7 +40,7 @@ BEGIN
           FROM pair GROUP BY network, novel
     )
     SELECT of_day, e.network, e.novel, d.delta_s, coalesce(c.reached[d.i], 0), coalesce(c.eligible[d.i], 0)
-      FROM (SELECT DISTINCT network, novel FROM addr_episode WHERE day = of_day) e
+      FROM (SELECT DISTINCT network, novel FROM begun) e
       LEFT JOIN counted c USING (network, novel)
      CROSS JOIN (VALUES (1, 30), (2, 60), (3, 120), (4, 300), (5, 600), (6, 1200)) AS d (i, delta_s);
 END

@@ -11,7 +11,7 @@ DECLARE
     day_to CONSTANT timestamptz := day_at + interval '1 day';
     margin CONSTANT interval := clock_margin();
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.forwarded;
+    DROP TABLE IF EXISTS pg_temp.forwarded, pg_temp.noted;
     CREATE TEMP TABLE forwarded ON COMMIT DROP AS
     WITH received AS (
         -- What Core relays: gossip, and what a peer says of itself.
@@ -42,21 +42,27 @@ BEGIN
       FROM told
      GROUP BY node_id, network, addr, port, announced_at, t_us;
     ANALYZE forwarded;
+    CREATE TEMP TABLE noted ON COMMIT DROP AS
+    SELECT node_id, network, addr, port, announced_at, at, fanout, forward_delay_s
+      FROM addr_fanout WHERE at >= day_at - margin AND at < day_to + margin;
+    ANALYZE noted;
     UPDATE addr_fanout f SET at = o.at, fanout = o.fanout, forward_delay_s = o.forward_delay_s
       FROM forwarded o
-     WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
-         = (o.node_id, o.network, o.addr, o.port, o.announced_at)
-       AND f.at >= day_at - margin AND f.at < day_to + margin
-       AND (f.at, f.fanout, f.forward_delay_s) IS DISTINCT FROM (o.at, o.fanout, o.forward_delay_s);
+      JOIN noted n USING (node_id, network, addr, port, announced_at)
+     WHERE (o.at, o.fanout, o.forward_delay_s) IS DISTINCT FROM (n.at, n.fanout, n.forward_delay_s)
+       AND (f.node_id, f.network, f.addr, f.port, f.announced_at)
+         = (o.node_id, o.network, o.addr, o.port, o.announced_at);
     INSERT INTO addr_fanout (node_id, network, addr, port, announced_at, at, fanout, forward_delay_s)
     SELECT node_id, network, addr, port, announced_at, at, fanout, forward_delay_s
       FROM forwarded o
      WHERE NOT EXISTS (
-        SELECT FROM addr_fanout f
-         WHERE (f.node_id, f.network, f.addr, f.port, f.announced_at)
-             = (o.node_id, o.network, o.addr, o.port, o.announced_at)
-           AND f.at >= day_at - margin AND f.at < day_to + margin)
-     ORDER BY at;
+        SELECT FROM noted n
+         WHERE (n.node_id, n.network, n.addr, n.port, n.announced_at)
+             = (o.node_id, o.network, o.addr, o.port, o.announced_at))
+     ORDER BY at
+    -- A clock that was further off than it is now may have put it elsewhere.
+    ON CONFLICT (node_id, network, addr, port, announced_at) DO UPDATE
+       SET at = excluded.at, fanout = excluded.fanout, forward_delay_s = excluded.forward_delay_s;
 END
 $$;
 COMMENT ON FUNCTION peerscope.digest_addresses_fanout(date) IS

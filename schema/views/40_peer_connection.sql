@@ -16,16 +16,17 @@ COMMENT ON COLUMN peerscope.run_span.exited_at IS 'When it ended; NULL while it 
 COMMENT ON COLUMN peerscope.run_span.superseded IS 'Whether it must have ended at an unknown time, since the node has a later process.';
 
 CREATE OR REPLACE FUNCTION peerscope.service_names(services bigint) RETURNS text[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT coalesce(array_agg(coalesce(b.name, 'bit ' || i) ORDER BY i), '{}')
-      FROM generate_series(0, 63) AS i
-      LEFT JOIN (VALUES (0, 'NETWORK'), (2, 'BLOOM'), (3, 'WITNESS'), (6, 'COMPACT_FILTERS'), (10, 'NETWORK_LIMITED'),
-                        (11, 'P2P_V2')) AS b (bit, name) ON b.bit = i
-     WHERE services >> i & 1 = 1
+    SELECT array_remove(ARRAY[CASE WHEN services & 1 <> 0 THEN 'NETWORK' END, CASE WHEN services & 4 <> 0 THEN 'BLOOM' END,
+                              CASE WHEN services & 8 <> 0 THEN 'WITNESS' END,
+                              CASE WHEN services & 64 <> 0 THEN 'COMPACT_FILTERS' END,
+                              CASE WHEN services & 1024 <> 0 THEN 'NETWORK_LIMITED' END,
+                              CASE WHEN services & 2048 <> 0 THEN 'P2P_V2' END,
+                              CASE WHEN services & ~3149 <> 0 THEN '0x' || to_hex(services & ~3149) END], NULL)
     $$;
 COMMENT ON FUNCTION peerscope.service_names(bigint) IS
-    'The service bits of a version message by name, as Core names them without NODE_ (BIP37, 111, 144, 157, 159, 324).';
+    'The service bits of a version message by name, as Core names them without NODE_ (BIP37, 111, 144, 157, 159, 324), and the others together in hexadecimal. Empty for none.';
 
 DROP VIEW IF EXISTS peerscope.peer_connection CASCADE;
 CREATE VIEW peerscope.peer_connection AS
@@ -46,13 +47,13 @@ SELECT n.name AS node,
             WHEN r.superseded THEN 'process replaced' END AS ended_by,
        s.user_agent AS peer_agent,
        s.protocol_version AS peer_version,
-       peerscope.service_names(s.services) AS peer_services,
+       CASE WHEN s.services IS NOT NULL THEN peerscope.service_names(s.services) END AS peer_services,
        s.peer_height,
        s.peer_relay,
        s.peer_time_s,
        s.own_user_agent AS own_agent,
        s.own_version,
-       peerscope.service_names(s.own_services) AS own_services,
+       CASE WHEN s.own_services IS NOT NULL THEN peerscope.service_names(s.own_services) END AS own_services,
        s.own_height,
        s.wants_addrv2,
        s.wants_wtxid,

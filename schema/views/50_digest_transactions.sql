@@ -24,21 +24,25 @@ CREATE OR REPLACE FUNCTION peerscope.digest_tx_reach(of_day date) RETURNS void
 DECLARE
     day_from  timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to    timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    day_ns    bigint := 86400000000000;
     reach     interval := '10 minutes';
+    reach_ns  bigint := 600000000000;
     -- By how much the nodes' clocks were ahead or behind: their rows of the day begin and end as much earlier or later.
     ahead     interval;
     behind    interval;
+    several   bool;
 BEGIN
     SELECT least(greatest(max(-s.corr_ns), 0) / 1000 * interval '1 microsecond', interval '1 day'),
            least(greatest(max(s.corr_ns), 0) / 1000 * interval '1 microsecond', interval '1 day')
       INTO ahead, behind
-      FROM peerscope.clock_segment s
-     WHERE s.valid_from >= day_from - interval '2 days' AND s.valid_from < day_to + interval '2 days';
+      FROM peerscope.node n
+      JOIN peerscope.clock_segment s ON s.node_id = n.node_id AND s.valid_from >= day_from - interval '2 days'
+                                    AND s.valid_from < day_to + interval '2 days';
     ahead := coalesce(ahead, '0');
     behind := coalesce(behind, '0');
 
     DROP TABLE IF EXISTS pg_temp.tx_ids, pg_temp.tx_heard, pg_temp.tx_start, pg_temp.tx_told, pg_temp.tx_eligible,
-                         pg_temp.new_tx_reach;
+                         pg_temp.tx_spread, pg_temp.tx_lacking, pg_temp.tx_untold, pg_temp.new_tx_reach;
 
     -- Which ids belong together.
     CREATE TEMP TABLE tx_ids ON COMMIT DROP AS
@@ -48,12 +52,13 @@ BEGIN
     CREATE INDEX ON tx_ids (txid);
     ANALYZE tx_ids;
 
-    -- What was heard on the day and just after, at each node under whatever hash; of several witnesses of one
-    -- transaction the first by hash stands for a txid.
+    -- What was heard on the day and just after, at each node under whatever hash, in nanoseconds since the day began (a
+    -- float8 holds its microseconds exactly, and millions of rows have no time for numeric); of several witnesses of
+    -- one transaction the first by hash stands for a txid.
     CREATE TEMP TABLE tx_heard ON COMMIT DROP AS
     WITH heard AS (
         SELECT s.node_id, s.run_id, s.peer_id, s.hash, s.is_wtxid,
-               peerscope.unix_us(s.ts) * 1000 + coalesce(c.corr_ns, 0) AS t_ns,
+               round(date_part('epoch', s.ts - day_from) * 1e6)::bigint * 1000 + coalesce(c.corr_ns, 0) AS t_ns,
                CASE WHEN c.corr_ns IS NOT NULL THEN c.eps_ns END AS eps_ns, c.reference, c.ref_maxerror_ns
           FROM peerscope.tx_sighting s
           LEFT JOIN peerscope.clock_segment c ON c.node_id = s.node_id AND c.clk = s.clk
@@ -69,13 +74,13 @@ BEGIN
            h.t_ns, h.eps_ns, h.reference, h.ref_maxerror_ns
       FROM heard h
       LEFT JOIN by_txid b ON NOT h.is_wtxid AND b.hash = h.hash
-     WHERE h.t_ns < peerscope.unix_us(day_to + reach) * 1000;
+     WHERE h.t_ns < day_ns + reach_ns;
     ANALYZE tx_heard;
 
     CREATE TEMP TABLE tx_start ON COMMIT DROP AS
     WITH first AS (
         SELECT h.id, min(h.t_ns) AS t0_ns, bool_or(h.is_wtxid) AS is_wtxid FROM tx_heard h GROUP BY h.id
-        HAVING min(h.t_ns) >= peerscope.unix_us(day_from) * 1000 AND min(h.t_ns) < peerscope.unix_us(day_to) * 1000
+        HAVING min(h.t_ns) >= 0 AND min(h.t_ns) < day_ns
     ),
     known AS (
         SELECT f.id, f.t0_ns, CASE WHEN f.is_wtxid THEN f.id END AS wtxid,
@@ -94,7 +99,7 @@ BEGIN
     CREATE TEMP TABLE tx_told ON COMMIT DROP AS
     SELECT DISTINCT ON (h.id, h.node_id) h.id, h.node_id, h.run_id, h.peer_id, h.t_ns, h.eps_ns, h.reference, h.ref_maxerror_ns
       FROM tx_heard h JOIN tx_start s ON s.id = h.id
-     WHERE h.t_ns <= s.t0_ns + extract(epoch FROM reach)::bigint * 1000000000
+     WHERE h.t_ns <= s.t0_ns + reach_ns
      ORDER BY h.id, h.node_id, h.t_ns, h.peer_id;
     ANALYZE tx_told;
 
@@ -118,62 +123,58 @@ BEGIN
     stretch AS (
         SELECT at AS stretch_from, lead(at) OVER (ORDER BY at) AS stretch_to FROM edge
     )
-    SELECT peerscope.unix_us(s.stretch_from) * 1000 AS from_ns, peerscope.unix_us(s.stretch_to) * 1000 AS to_ns,
+    SELECT (date_part('epoch', s.stretch_from - day_from) * 1e9)::bigint AS from_ns,
+           (date_part('epoch', s.stretch_to - day_from) * 1e9)::bigint AS to_ns,
            coalesce(array_agg(p.node_id ORDER BY p.node_id) FILTER (WHERE p.node_id IS NOT NULL), '{}') AS nodes
       FROM stretch s LEFT JOIN span p ON p.spans @> s.stretch_from
      WHERE s.stretch_to IS NOT NULL
      GROUP BY s.stretch_from, s.stretch_to;
+    ANALYZE tx_eligible;
+
+    SELECT count(DISTINCT reference) > 1 INTO several FROM tx_told;
+
+    -- Only times with a known error are compared; where clocks refer to several, the references' errors count.
+    CREATE TEMP TABLE tx_spread ON COMMIT DROP AS
+    WITH compared AS (
+        SELECT t.id, t.node_id, t.t_ns, t.eps_ns + CASE WHEN several THEN t.ref_maxerror_ns ELSE 0 END AS error_ns FROM tx_told t
+    ),
+    first AS (
+        SELECT c.id, min(c.t_ns) FILTER (WHERE c.error_ns IS NOT NULL) AS known_ns, min(c.t_ns - c.error_ns) AS lo_ns,
+               min(c.t_ns + c.error_ns) AS hi_ns
+          FROM compared c GROUP BY c.id
+    )
+    SELECT c.id, s.wtxid, s.txid, s.t0_ns, e.nodes AS eligible, count(*)::int AS nodes,
+           count(*) FILTER (WHERE c.node_id = ANY (e.nodes))::int AS reached,
+           percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY CASE WHEN c.error_ns IS NOT NULL
+                                                                        THEN (c.t_ns - f.known_ns)::float8 END) AS delays_ns,
+           max(c.error_ns) + max(greatest(f.known_ns - f.lo_ns, f.hi_ns - f.known_ns)) AS error_ns
+      FROM compared c
+      JOIN first f ON f.id = c.id
+      JOIN tx_start s ON s.id = c.id
+      JOIN tx_eligible e ON s.t0_ns >= e.from_ns AND s.t0_ns < e.to_ns
+     GROUP BY c.id, s.wtxid, s.txid, s.t0_ns, e.nodes;
+    ANALYZE tx_spread;
+
+    -- Nobody tells a node of what it has already: from its own wallet, a block that was undone, its own file.
+    CREATE TEMP TABLE tx_lacking ON COMMIT DROP AS
+    SELECT p.id, p.txid, day_from + p.t0_ns / 1000 * interval '1 microsecond' AS t0, n.node_id
+      FROM tx_spread p CROSS JOIN LATERAL unnest(p.eligible) AS n (node_id)
+     WHERE p.reached < cardinality(p.eligible) AND p.txid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM tx_told t WHERE t.id = p.id AND t.node_id = n.node_id);
+    ANALYZE tx_lacking;
+    CREATE TEMP TABLE tx_untold ON COMMIT DROP AS
+    SELECT l.id, count(DISTINCT l.node_id)::int AS nodes
+      FROM tx_lacking l
+      JOIN peerscope.process_run r ON r.node_id = l.node_id
+      JOIN peerscope.mempool_entry m ON m.node_id = r.node_id AND m.run_id = r.run_id AND m.txid = l.txid
+     WHERE m.added_at <= l.t0 + reach + ahead AND (m.removed_at >= l.t0 - behind OR m.removed_at IS NULL)
+     GROUP BY l.id;
 
     CREATE TEMP TABLE new_tx_reach ON COMMIT DROP AS
-    WITH eligible AS (
-        SELECT s.id, e.nodes FROM tx_start s LEFT JOIN tx_eligible e ON s.t0_ns >= e.from_ns AND s.t0_ns < e.to_ns
-    ),
-    compared AS (
-        SELECT t.id, t.node_id, t.t_ns,
-               t.eps_ns + CASE WHEN r.several THEN t.ref_maxerror_ns ELSE 0 END AS error_ns
-          FROM tx_told t
-         CROSS JOIN (SELECT count(DISTINCT reference) > 1 AS several FROM tx_told) r
-    ),
-    -- Only times with a known error are compared.
-    first AS (
-        SELECT id, min(t_ns) FILTER (WHERE error_ns IS NOT NULL) AS known_ns, min(t_ns - error_ns) AS lo_ns,
-               min(t_ns + error_ns) AS hi_ns
-          FROM compared GROUP BY id
-    ),
-    spread AS (
-        SELECT c.id, count(*)::int AS nodes, count(*) FILTER (WHERE c.node_id = ANY (e.nodes))::int AS reached,
-               percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY CASE WHEN c.error_ns IS NOT NULL
-                                                                            THEN (c.t_ns - f.known_ns)::float8 END) AS delays_ns,
-               max(c.error_ns) + max(greatest(f.known_ns - f.lo_ns, f.hi_ns - f.known_ns)) AS error_ns
-          FROM compared c JOIN first f USING (id) JOIN eligible e USING (id)
-         GROUP BY c.id
-    ),
-    -- Nobody tells a node of what it has already: from its own wallet, a block that was undone, its own file.
-    lacking AS (
-        SELECT e.id, s.txid, s.t0_ns, n.node_id
-          FROM eligible e
-          JOIN spread p USING (id)
-          JOIN tx_start s USING (id)
-         CROSS JOIN LATERAL unnest(e.nodes) AS n (node_id)
-         WHERE p.reached < cardinality(e.nodes) AND s.txid IS NOT NULL
-           AND NOT EXISTS (SELECT FROM tx_told t WHERE t.id = e.id AND t.node_id = n.node_id)
-    ),
-    untold AS (
-        SELECT l.id, count(DISTINCT l.node_id)::int AS nodes
-          FROM lacking l
-          JOIN peerscope.process_run r ON r.node_id = l.node_id
-          JOIN peerscope.mempool_entry m ON m.node_id = r.node_id AND m.run_id = r.run_id AND m.txid = l.txid
-         WHERE peerscope.unix_us(m.added_at) * 1000 <= l.t0_ns + extract(epoch FROM reach + behind)::bigint * 1000000000
-           AND (m.removed_at IS NULL OR peerscope.unix_us(m.removed_at) * 1000 >= l.t0_ns - extract(epoch FROM ahead)::bigint * 1000000000)
-         GROUP BY l.id
-    )
-    SELECT s.id, s.wtxid, s.txid, peerscope.at_us(s.t0_ns / 1000) AS t0, p.nodes,
-           cardinality(coalesce(e.nodes, '{}')) - coalesce(u.nodes, 0) AS eligible, p.reached,
+    SELECT p.id, p.wtxid, p.txid, day_from + p.t0_ns / 1000 * interval '1 microsecond' AS t0, p.nodes,
+           cardinality(p.eligible) - coalesce(u.nodes, 0) AS eligible, p.reached,
            p.delays_ns[1] / 1e6 AS p50_ms, p.delays_ns[2] / 1e6 AS p90_ms, p.error_ns / 1e6::float8 AS error_ms
-      FROM tx_start s
-      JOIN spread p USING (id)
-      JOIN eligible e USING (id)
-      LEFT JOIN untold u USING (id);
+      FROM tx_spread p LEFT JOIN tx_untold u ON u.id = p.id;
     CREATE UNIQUE INDEX ON new_tx_reach (id);
     ANALYZE new_tx_reach;
 
@@ -261,9 +262,11 @@ BEGIN
         SELECT node_id, max(last_event_at) AS at FROM peerscope.stream GROUP BY node_id
     ),
     clock AS (
-        SELECT DISTINCT ON (node_id) node_id, coalesce(corr_ns / 1000, 0) * interval '1 microsecond' AS corr
-          FROM peerscope.clock_segment
-         WHERE valid_from >= day_from - interval '2 days' AND valid_from < day_to ORDER BY node_id, clk DESC
+        SELECT DISTINCT ON (n.node_id) n.node_id, coalesce(s.corr_ns / 1000, 0) * interval '1 microsecond' AS corr
+          FROM peerscope.node n
+          JOIN peerscope.clock_segment s ON s.node_id = n.node_id AND s.valid_from >= day_from - interval '2 days'
+                                        AND s.valid_from < day_to
+         ORDER BY n.node_id, s.clk DESC
     ),
     captured AS (
         SELECT i.node_id, i.run_id, i.tracepoint, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.exited_at, n.at))) AS spans
@@ -275,18 +278,20 @@ BEGIN
            AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(i.valid_from, day_from - interval '1 day')
          GROUP BY i.node_id, i.run_id, i.tracepoint
     )
-    SELECT a.node_id, a.run_id, lower(s.span) + coalesce(k.corr, '0') AS span_from, upper(s.span) + coalesce(k.corr, '0') AS span_to,
+    SELECT a.node_id, a.run_id, t.from_s, t.to_s,
            -- The first sample at least ten minutes after the start, and the first one after the end.
-           greatest(0, ceil(extract(epoch FROM lower(s.span) + coalesce(k.corr, '0') + interval '10 minutes' - day_from) / 600))::int AS k0,
-           least(144, ceil(extract(epoch FROM upper(s.span) + coalesce(k.corr, '0') - day_from) / 600))::int AS k1,
+           greatest(0, ceil(t.from_s / 600 + 1))::int AS k0, least(144, ceil(t.to_s / 600))::int AS k1,
            coalesce(r.fee_floor, 0) AS fee_floor
       FROM captured a
       JOIN captured b ON b.node_id = a.node_id AND b.run_id = a.run_id AND b.tracepoint = 'mempool:removed'
      CROSS JOIN unnest(a.spans * b.spans) AS s (span)
       LEFT JOIN clock k ON k.node_id = a.node_id
+     CROSS JOIN LATERAL (SELECT date_part('epoch', lower(s.span) + coalesce(k.corr, '0') - day_from) AS from_s,
+                                date_part('epoch', upper(s.span) + coalesce(k.corr, '0') - day_from) AS to_s) t
       LEFT JOIN peerscope.process_run r ON r.node_id = a.node_id AND r.run_id = a.run_id
      WHERE a.tracepoint = 'mempool:added';
     DELETE FROM pool_span WHERE k1 <= k0;
+    ANALYZE pool_span;
 
     -- Up to 62 nodes fit the bits of a bigint; more are taken by pairs of tiles of 31.
     CREATE TEMP TABLE pool_node ON COMMIT DROP AS
@@ -298,7 +303,7 @@ BEGIN
     -- For a pair, only transactions count that no node had before the later of both began to be known: a class of
     -- transactions for each such start, and one for each floor that decides whether they are relayed.
     CREATE TEMP TABLE pool_start ON COMMIT DROP AS
-    SELECT span_from AS at, row_number() OVER (ORDER BY span_from)::int AS place FROM (SELECT DISTINCT span_from FROM pool_span) s;
+    SELECT from_s AS at_s, row_number() OVER (ORDER BY from_s)::int AS place FROM (SELECT DISTINCT from_s FROM pool_span) s;
     CREATE TEMP TABLE pool_floor ON COMMIT DROP AS
     SELECT fee_floor, row_number() OVER (ORDER BY fee_floor)::int AS place FROM (SELECT DISTINCT fee_floor FROM pool_span) f;
 
@@ -312,17 +317,18 @@ BEGIN
           JOIN peerscope.mempool_entry e ON e.node_id = s.node_id AND e.run_id = s.run_id AND e.removed_at IS NULL
          WHERE e.added_at < day_to + interval '1 day'
     ),
-    corrected AS (
-        SELECT e.node_id, e.run_id, e.txid, peerscope.corrected(e.added_at, c.corr_ns) AS added_at,
-               peerscope.corrected(e.removed_at, c.corr_ns) AS removed_at, e.fee * 1000.0::float8 / e.vsize AS fee_rate
+    -- Seconds since the day began, computed once a row.
+    corrected AS MATERIALIZED (
+        SELECT e.node_id, e.run_id, e.txid, date_part('epoch', e.added_at - day_from) + coalesce(c.corr_ns, 0) / 1e9::float8 AS added_s,
+               date_part('epoch', e.removed_at - day_from) + coalesce(c.corr_ns, 0) / 1e9::float8 AS removed_s,
+               e.fee * 1000.0::float8 / e.vsize AS fee_rate
           FROM entry e
           LEFT JOIN peerscope.clock_segment c ON c.node_id = e.node_id AND c.clk = e.clk
     )
-    SELECT e.txid, n.place, n.tile, e.added_at, e.fee_rate,
-           greatest(s.k0, ceil(extract(epoch FROM e.added_at + interval '60 seconds' - day_from) / 600))::int AS k0,
-           coalesce(least(s.k1, ceil(extract(epoch FROM e.removed_at - day_from) / 600)), s.k1)::int AS k1
+    SELECT e.txid, n.place, n.tile, e.added_s, e.fee_rate,
+           greatest(s.k0, ceil((e.added_s + 60) / 600))::int AS k0, coalesce(least(s.k1, ceil(e.removed_s / 600)), s.k1)::int AS k1
       FROM corrected e
-      JOIN pool_span s ON s.node_id = e.node_id AND s.run_id = e.run_id AND e.added_at >= s.span_from AND e.added_at < s.span_to
+      JOIN pool_span s ON s.node_id = e.node_id AND s.run_id = e.run_id AND e.added_s >= s.from_s AND e.added_s < s.to_s
       JOIN pool_node n ON n.node_id = e.node_id;
     DELETE FROM pool_stay WHERE k1 <= k0;
     ANALYZE pool_stay;
@@ -356,11 +362,11 @@ BEGIN
     DROP TABLE IF EXISTS pg_temp.pool_count, pg_temp.pool_pair;
     CREATE TEMP TABLE pool_count ON COMMIT DROP AS
     WITH tx AS (
-        SELECT txid, min(added_at) AS first_at, min(fee_rate) AS fee_rate FROM pool_stay GROUP BY txid
+        SELECT txid, min(added_s) AS first_s, min(fee_rate) AS fee_rate FROM pool_stay GROUP BY txid
     ),
     class AS (
         SELECT t.txid,
-               (SELECT coalesce(max(s.place), 0) FROM pool_start s WHERE s.at <= t.first_at) AS start_class,
+               (SELECT coalesce(max(s.place), 0) FROM pool_start s WHERE s.at_s <= t.first_s) AS start_class,
                (SELECT coalesce(max(f.place), 0) FROM pool_floor f WHERE f.fee_floor <= t.fee_rate) AS floor_class
           FROM tx t
     ),
@@ -401,11 +407,11 @@ BEGIN
                              WHEN a_tile = b_tile THEN nb.place % 31 ELSE 31 + nb.place % 31 END AS bit_b
       FROM pool_span a
       JOIN pool_node na ON na.node_id = a.node_id AND na.tile = a_tile
-      JOIN pool_start sa ON sa.at = a.span_from
+      JOIN pool_start sa ON sa.at_s = a.from_s
       JOIN pool_floor fa ON fa.fee_floor = a.fee_floor
       JOIN pool_span b ON b.node_id > a.node_id AND b.k0 < a.k1 AND a.k0 < b.k1
       JOIN pool_node nb ON nb.node_id = b.node_id AND nb.tile = b_tile
-      JOIN pool_start sb ON sb.at = b.span_from
+      JOIN pool_start sb ON sb.at_s = b.from_s
       JOIN pool_floor fb ON fb.fee_floor = b.fee_floor
      CROSS JOIN (SELECT max(tile) = 0 AS single FROM pool_node) tiling;
 

@@ -11,14 +11,13 @@ from .results import Results
 
 PARTS = {"probes": probes}
 
-
 def main():
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("binaries", help="folder of the programs, built for release")
     parser.add_argument("schema", help="folder of the schema")
     parser.add_argument("results", help="folder for results.json and results.svg")
     parser.add_argument("--full", action="store_true", help="also what takes long")
-    parser.add_argument("--smoke", action="store_true", help="every benchmark, as short as it can be: shows that it works, measures nothing")
+
     parser.add_argument("--only", help=f"comma-separated, of {', '.join(PARTS)}")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -43,7 +42,6 @@ def main():
     for line in failed:
         print(f"FAILED {line}")
     sys.exit(1 if failed else 0)
-
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,6 @@ import ByteCodec
 import CollectorProtocol
 import Framing
 import Fuzzer
-import Glibc
 import Spool
 
 /// A spool folder as a crash or a failing disk left it.
@@ -11,40 +10,38 @@ import Spool
 /// one behind the other and the damage that then was done to them.
 @main
 enum SpoolFolder {
+    private static let folder = "spool"
+
     static func main() {
-        // In memory, since a disk would be the slowest part by far.
-        let folder = "/dev/shm/peerscope-fuzz-\(getpid())"
         fuzz { input in
             guard input.byteCount >= 1 else { return }
             let mode = input.byte(at: 0)
             let content = input.extracting(droppingFirst: 1)
+            let disk = MemoryDisk()
             do throws(SpoolError) {
                 if mode & 8 == 0 {
                     let bytes = mode & 4 == 0 ? Framing.sealedBatches(content) : content.copied()
-                    try hostile(bytes, inSegments: 1 + Int(mode & 3), folder)
+                    try hostile(bytes, inSegments: 1 + Int(mode & 3), on: disk)
                 } else {
-                    try damaged(content, folder)
+                    try damaged(content, on: disk)
                 }
             } catch {
-                // A watermark inside a batch of events is refused; nothing else may be, as the disk is sound.
-                precondition(error.reason.contains("watermark"), "\(error)")
+                fatalError("the disk is sound, and yet: \(error)")
             }
-            remove(folder)
         }
     }
 
     /// Whatever the segments hold, the spool opens, gives what it has in ascending order, goes on writing, and
     /// shrinks.
-    private static func hostile(_ bytes: [UInt8], inSegments count: Int, _ folder: String) throws(SpoolError)
-    {
-        remove(folder)
-        unsafe mkdir(folder, 0o700)
+    private static func hostile(
+        _ bytes: [UInt8], inSegments count: Int, on disk: MemoryDisk
+    ) throws(SpoolError) {
         let part = bytes.count / count
         for index in 0..<count {
             let end = index == count - 1 ? bytes.count : (index + 1) * part
-            write([UInt8](bytes[index * part..<end]), segment: UInt64(index + 1), folder)
+            disk.lay([UInt8](bytes[index * part..<end]), segment: UInt64(index + 1), in: folder)
         }
-        let spool = try Spool(folder: folder, segmentBytes: 512)
+        let spool = try Spool(folder: folder, segmentBytes: 512, fileSystem: disk)
         let found = try batches(of: spool)
         precondition(spool.bytesCutOff <= bytes.count)
         try append(to: spool, after: max(spool.newestSequence, found.last?.header.lastSequence ?? 0))
@@ -52,31 +49,31 @@ enum SpoolFolder {
         spool.acknowledge(through: found.first?.header.lastSequence ?? 0)
         while try spool.dropOldestSegment(reason: "fuzz") > 0 {}
         _ = try batches(of: spool)
-        _ = try batches(of: try Spool(folder: folder, segmentBytes: 512))
+        _ = try batches(of: try Spool(folder: folder, segmentBytes: 512, fileSystem: disk))
     }
 
     /// What was written and is whole comes back as it was, in order, and the same when the spool is opened again;
     /// what was damaged is a hole.
-    private static func damaged(_ script: RawSpan, _ folder: String) throws(SpoolError) {
-        remove(folder)
+    private static func damaged(_ script: RawSpan, on disk: MemoryDisk) throws(SpoolError) {
         var reader = ByteReader(script)
         var written: [UInt64: [UInt8]] = [:]
         let batchCount = 1 + Int((try? reader.u8()) ?? 0) % 12
         do {
-            let spool = try Spool(folder: folder, segmentBytes: 300)
+            let spool = try Spool(folder: folder, streamID: 7, segmentBytes: 300, fileSystem: disk)
             for _ in 0..<batchCount {
                 let next = spool.newestSequence + 1
                 let numbers = UInt64((try? reader.u8()) ?? 0) % 5
                 written[next] = try append(to: spool, after: next - 1, numbers: numbers)
             }
         }
-        damage(reader, folder)
-        let spool = try Spool(folder: folder, segmentBytes: 300)
+        damage(disk, reader)
+        let spool = try Spool(folder: folder, streamID: 7, segmentBytes: 300, fileSystem: disk)
         let found = try batches(of: spool)
         for batch in found {
             precondition(written[batch.header.firstSequence] == batch.bytes, "what comes back was written")
         }
-        let again = try batches(of: try Spool(folder: folder, segmentBytes: 300))
+        let again = try batches(
+            of: try Spool(folder: folder, streamID: 7, segmentBytes: 300, fileSystem: disk))
         precondition(again.map(\.bytes) == found.map(\.bytes), "recovery after recovery changes nothing")
 
         // Dropped segments are declared, and the stream goes on behind them without a hole of its own.
@@ -145,61 +142,75 @@ enum SpoolFolder {
         return found
     }
 
-    private static func write(_ bytes: [UInt8], segment: UInt64, _ folder: String) {
-        let name = String(segment)
-        let digits = String(repeating: "0", count: 20 - name.utf8.count) + name
-        let file = unsafe open("\(folder)/\(digits).batches", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        precondition(file >= 0, "/dev/shm can be written")
-        let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
-        precondition(count == bytes.count)
-        close(file)
-    }
-
     /// Damages the segments as the rest of the script says: a place in them, counted through all, and what is
     /// changed there; 255 cuts the newest segment instead. A folder is damaged in six places at most.
-    private static func damage(_ script: ByteReader, _ folder: String) {
+    private static func damage(_ disk: MemoryDisk, _ script: ByteReader) {
         var reader = script
-        let names = names(in: folder).sorted()
-        let files = names.map { name in unsafe open("\(folder)/\(name)", O_RDWR) }
-        defer { for file in files { close(file) } }
-        let sizes = files.map { Int(lseek($0, 0, Int32(SEEK_END))) }
+        let files = disk.files.sorted { $0.key < $1.key }.map(\.value)
         for _ in 0..<6 {
             guard var place = (try? reader.u16()).map(Int.init), let change = try? reader.u8() else { return }
-            if change == 255, let file = files.last, let size = sizes.last {
-                ftruncate(file, off_t(place % (size + 1)))
+            if change == 255, let newest = files.last {
+                newest.bytes.removeLast(newest.bytes.count - place % (newest.bytes.count + 1))
                 continue
             }
-            for (file, size) in zip(files, sizes) {
-                if place < size {
-                    var byte: UInt8 = 0
-                    if unsafe pread(file, &byte, 1, off_t(place)) == 1 {
-                        byte ^= change
-                        unsafe pwrite(file, &byte, 1, off_t(place))
-                    }
+            for file in files {
+                if place < file.bytes.count {
+                    file.bytes[place] ^= change
                     break
                 }
-                place -= size
+                place -= file.bytes.count
             }
         }
     }
+}
 
-    private static func names(in folder: String) -> [String] {
-        guard let directory = unsafe opendir(folder) else { return [] }
-        defer { unsafe _ = closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            names.append(
-                unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                    unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) {
-                        unsafe String(cString: $0)
-                    }
-                })
+/// A disk in memory that never fails, for one thread.
+private final class MemoryDisk: SpoolFileSystem, @unchecked Sendable {
+    /// An open file.
+    final class File: SpoolFile, @unchecked Sendable {
+        var bytes: [UInt8] = []
+
+        func size() -> Int { bytes.count }
+        func read(at offset: Int, count: Int) -> [UInt8] {
+            precondition(offset >= 0 && count >= 0 && offset <= bytes.count, "a place in the file")
+            return [UInt8](bytes[offset..<min(bytes.count, offset + count)])
         }
-        return names.filter { $0 != "." && $0 != ".." }
+        func write(_ run: RawSpan, at offset: Int) {
+            precondition(offset <= bytes.count, "no hole in a file")
+            bytes.removeLast(bytes.count - offset)
+            bytes += run.copied()
+        }
+        func truncate(to size: Int) {
+            precondition(size <= bytes.count, "a cut")
+            bytes.removeLast(bytes.count - size)
+        }
+        func sync() {}
     }
 
-    private static func remove(_ folder: String) {
-        for name in names(in: folder) { unsafe _ = unlink("\(folder)/\(name)") }
-        unsafe _ = rmdir(folder)
+    /// Files by path.
+    private(set) var files: [String: File] = [:]
+
+    /// Makes a segment of `bytes`.
+    func lay(_ bytes: [UInt8], segment: UInt64, in folder: String) {
+        let digits = String(segment)
+        let file = File()
+        file.bytes = bytes
+        files["\(folder)/\(String(repeating: "0", count: 20 - digits.utf8.count))\(digits).batches"] = file
     }
+
+    func makeFolder(_ path: String) {}
+    func names(in folder: String) -> [String] {
+        files.keys.map { String($0.dropFirst(folder.utf8.count + 1)) }
+    }
+    func open(_ path: String, _ mode: SpoolFileMode) throws(SpoolError) -> any SpoolFile {
+        if mode == .empty { files[path] = File() }
+        guard let file = files[path] else { preconditionFailure("\(path) is there") }
+        return file
+    }
+    func rename(_ path: String, to new: String) {
+        files[new] = files[path]
+        files[path] = nil
+    }
+    func remove(_ path: String) { files[path] = nil }
+    func syncFolder(_ path: String) {}
 }

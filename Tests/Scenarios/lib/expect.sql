@@ -18,6 +18,8 @@ CREATE SCHEMA scenario;
 -- Text forms must not depend on who runs the scenario.
 SET timezone = 'UTC';
 SET extra_float_digits = 1;
+-- Nor on a schema that has the name of its role.
+SET search_path = public;
 
 CREATE FUNCTION scenario.answer(query text) RETURNS text
 LANGUAGE plpgsql AS $$

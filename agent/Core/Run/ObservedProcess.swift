@@ -27,6 +27,8 @@ final class ObservedProcess {
     var coveredSince = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
     /// Up to when a streamer before this one has told of the coverage: what lies before is not told again.
     var toldUntil = [UInt64](repeating: 0, count: Int(PS_TRACEPOINTS))
+    /// Tracepoints whose coverage ended because the attacher was silent.
+    var suspended: Set<UInt8> = []
     /// When counted events were last reported.
     var countedAt: UInt64 = 0
     /// When the counters were last read.
@@ -34,6 +36,10 @@ final class ObservedProcess {
     /// Once the process has ended: the ring position behind everything it can have written.
     var drainTo: UInt64?
     var exitedAt: UInt64 = 0
+    /// Its end is in the stream.
+    var isExitTold = false
+    /// The number of the last record about it, once it has ended and everything is sealed.
+    var lastNumber: UInt64 = .max
 
     init(
         slot: UInt32, node: Int, run: UInt64, pid: UInt32, startTicks: UInt64, binary: BinaryIdentity,

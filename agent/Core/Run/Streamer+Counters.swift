@@ -89,7 +89,7 @@ extension Streamer {
     /// what has been reported. The counters are those that the stream adds up to at this place.
     func writeCheckpoint(_ node: Int) {
         let stream = streams[node]
-        for process in processes.values where process.node == node {
+        for process in Array(processes.values) + finished.values where process.node == node {
             stream.write(
                 .processStart(process.start(clock)), run: process.run, monotonic: clock.monotonic())
             let entries = Tracepoint.allCases.compactMap {
@@ -102,7 +102,15 @@ extension Streamer {
                 let since = process.coveredSince[Int(tracepoint.rawValue)]
                 if since != 0 { stream.cover(tracepoint.rawValue, process.run, from: since, to: 0, clock) }
             }
+            if process.isExitTold { tellExit(process, stream) }
         }
+    }
+
+    func tellExit(_ process: ObservedProcess, _ stream: NodeStream) {
+        process.isExitTold = true
+        stream.write(
+            .processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run,
+            monotonic: clock.monotonic())
     }
 
     func gap(

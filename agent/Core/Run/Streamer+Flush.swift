@@ -18,6 +18,10 @@ extension Streamer {
         let offset = clock.offset()
         for stream in streams {
             try stream.seal()
+            for process in finished.values
+            where streams[process.node] === stream && process.lastNumber == .max {
+                process.lastNumber = stream.folder.nextSequence - 1
+            }
             try stream.advanceClock(monotonic: monotonic, offset: offset)
             if let sequence = link.watermark(of: stream.folder.streamID) { try stream.jump(past: sequence) }
         }

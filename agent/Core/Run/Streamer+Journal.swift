@@ -45,8 +45,9 @@ extension Streamer {
 
     func closeCoverage(_ slot: UInt32, _ tracepoint: UInt8, at end: UInt64) {
         guard let process = processes[slot], process.coveredSince[Int(tracepoint)] != 0 else { return }
-        streams[process.node].cover(
-            tracepoint, process.run, from: process.coveredSince[Int(tracepoint)], to: end, clock)
+        let since = process.coveredSince[Int(tracepoint)]
+        // It may have been opened again behind a gap that was noticed after the process had ended.
+        streams[process.node].cover(tracepoint, process.run, from: since, to: max(since, end), clock)
         processes[slot]?.coveredSince[Int(tracepoint)] = 0
     }
 }

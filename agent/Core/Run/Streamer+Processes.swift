@@ -68,6 +68,12 @@ extension Streamer {
             }
         }
         let isKnown = try stream.restore(process, clock)
+        if process.isExitTold {
+            // A streamer before this one has said all of it, and could not wait until that was committed.
+            process.lastNumber = stream.folder.spool.newestSequence
+            finished[slot] = process
+            return
+        }
         for (index, count) in (dropped[slot] ?? []).enumerated() { process.lostUser[index] += count }
         forgetVerdict(slot)
         processes[slot] = process
@@ -94,27 +100,29 @@ extension Streamer {
             guard let drainTo = process.drainTo, ring.position >= drainTo else { continue }
             writeCounters(
                 [slot: counters(of: slot)], isRead: true, at: ps_monotonic_ns(), final: true)
-            let stream = streams[process.node]
-            let now = clock.monotonic()
             for tracepoint in Tracepoint.allCases {
                 closeCoverage(slot, tracepoint.rawValue, at: process.exitedAt)
             }
-            stream.write(
-                .processExit(.init(exitedMonotonic: clock.shown(process.exitedAt))), run: process.run,
-                monotonic: now)
+            tellExit(process, streams[process.node])
             processes[slot] = nil
+            process.lastNumber = .max
             finished[slot] = process
         }
     }
 
-    /// Gives back slots once everything of them is flushed and the ring is published past them: from then on
-    /// the attacher may give them to another process.
+    /// Gives back slots: from then on the attacher may give them to another process.
+    ///
+    /// That of a process of ours once its last records are committed, since until then the slot is what they can be
+    /// told from again when the spool loses them; those of others once the ring is published past them.
     func giveBackSlots() {
         for (slot, process) in finished {
+            let stream = streams[process.node]
+            let committed = link.watermark(of: stream.folder.streamID) ?? 0
+            guard process.lastNumber <= committed || finished.count > Self.mostFinished else { continue }
             setDrained(slot)
-            streams[process.node].builder.forget(run: process.run)
+            stream.builder.forget(run: process.run)
+            finished[slot] = nil
         }
-        finished.removeAll()
         for (slot, position) in gone where ring.publishedPosition >= position {
             setDrained(slot)
             forgetVerdict(slot)

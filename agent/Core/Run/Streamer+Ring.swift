@@ -18,6 +18,8 @@ extension Streamer {
                 try take(head, record, position)
                 return true
             }
+            // All of it has been told.
+            if finished[head.slot] != nil { return true }
             // Unknown slot: the attacher's verdict decides.
             guard let entry = maps.slots.value(head.slot) else { return true }
             switch entry.state {

@@ -29,9 +29,11 @@ public final class Streamer {
     var processes: [UInt32: ObservedProcess] = [:]
     var recoveredTallies: [[TallyKey: UInt64]] = []
     var journal = Journal()
+    /// The attacher's, while it lasts.
+    var silence: AttacherSilence?
     /// Slots whose records are nobody's, and the ring position behind them.
     var gone: [UInt32: UInt64] = [:]
-    /// Slots whose last counters are in a stream that is not flushed yet.
+    /// Slots of processes that have ended, whose last records are not committed yet.
     var finished: [UInt32: ObservedProcess] = [:]
     /// Since when records have waited for the verdict on a slot.
     var waitingSince: [UInt32: UInt64] = [:]
@@ -50,6 +52,8 @@ public final class Streamer {
 
     /// How long a record may wait for the attacher's verdict on its process before it is counted as lost.
     static let verdictDeadline: UInt64 = 5_000_000_000
+    /// Ended processes whose last records wait to be committed; beyond these they wait no longer.
+    static let mostFinished = 128
     /// The ring's position is published early when so much of it has been read.
     static let publishBytes: UInt64 = 2 << 20
 
@@ -152,6 +156,7 @@ public final class Streamer {
         try readSlots()
         if now >= schedule.status { try sweepSlots() }
         let report = now >= schedule.report || stopping
+        watchAttacher(at: now)
         let snapshot = report ? readCounters() : [:]
         // What has been counted by now lies before this.
         let end = ring.producerPosition

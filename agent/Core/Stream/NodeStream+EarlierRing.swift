@@ -47,7 +47,8 @@ extension NodeStream {
             // Now, had that clock gone on.
             let now = Int64(clamping: ring.baseMonotonic) + max(0, realtime - ring.baseRealtime)
             for run in runs where !run.hasExited {
-                let seen = max(run.lastSeen, ring.baseMonotonic)
+                // The programs may have been gone for as long as an attacher's silence goes unnoticed.
+                let seen = run.lastSeen - min(run.lastSeen, Streamer.unnoticedSilence)
                 let end = max(seen, UInt64(now))
                 for (tracepoint, from) in run.covered.sorted(by: { $0.key < $1.key }) {
                     ControlRecord.coverage(

@@ -92,6 +92,10 @@ extension ObservedProcess {
             coveredSince[index] = coverage.toMonotonic == 0 ? from : 0
             toldUntil[index] = max(toldUntil[index], from, to)
             return true
+        case .processExit(let exit):
+            isExitTold = true
+            exitedAt = clock.kernel(exit.exitedMonotonic)
+            return true
         default: return false
         }
     }

@@ -52,9 +52,11 @@ final class NodeStream {
     func declareBefore() throws {
         try declareSkip()
         guard var words = lastWords else { return }
-        let (header, bytes) = try lastBatch ?? words.seal(firstSequence: folder.take(words.count))
-        lastBatch = (header, bytes)
-        try refusable { try folder.spool.append(header, bytes.span.raw, toNewest: true) }
+        try refusable {
+            let (header, bytes) = try lastBatch ?? words.seal(firstSequence: folder.take(words.count))
+            lastBatch = (header, bytes)
+            try folder.spool.append(header, bytes.span.raw, toNewest: true)
+        }
         lastWords = nil
     }
 
