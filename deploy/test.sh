@@ -7,7 +7,7 @@ swift format lint --configuration .swift-format --strict --recursive --parallel 
 swift build --build-tests
 # In groups: a certificate is verified on Swift's cooperative threads, of which there are as many as processors, and
 # tests that block them would keep a handshake from its deadline. FloodTests measure times and are run by hand, alone; the
-# fault matrix is what `make soak` runs.
+# fault matrix (swift test --filter FaultMatrixTests) takes long.
 swift test --skip-build --skip IntegrationTests --skip VolumeTests --skip AggregatorCoreTests --skip PostgreSQLTests
 swift test --skip-build --filter AggregatorCoreTests --skip "AggregatorCoreTests.(IdentityTests|FloodTests)"
 swift test --skip-build --filter AggregatorCoreTests.IdentityTests
