@@ -22,7 +22,8 @@ demo: build
 bench: build
 	@deploy/bench.sh
 
-test: setup
+test:
+	@deploy/setup.sh test
 	@deploy/test.sh
 
 lint: setup

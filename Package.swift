@@ -159,7 +159,7 @@ let package = Package(
                 "AgentCore", "ByteCodec", "CRecord", "CaptureFormat", "CollectorProtocol",
                 "CollectorTesting", "Identity", "Spool", "Tracepoints",
                 crypto, log,
-            ] + x509,
+            ] + nio + x509,
             swiftSettings: strict),
 
         .testTarget(

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need on Debian 12 or Ubuntu 24.04, and checks the Swift toolchain.
-# Does nothing when everything is there. Asks for sudo only when a package is missing.
+# Does nothing when everything is there. Asks for sudo only when a package is missing. With the argument `test` it also
+# installs what only tests use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,9 @@ packages=(
     python3                             # checks in another language; the demo's regtest network
     python3-venv                        # Parquet export; Debian's pip installs nowhere else
 )
+
+# What can be read on the wire is tried out.
+[[ ${1:-} == test ]] && packages+=(tshark)
 
 fail() {
     printf 'error: %s\n' "$1" >&2

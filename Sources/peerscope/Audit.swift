@@ -31,7 +31,12 @@ struct Audit: ParsableCommand {
                 FROM event_gap g LEFT JOIN node n USING (node_id)
                 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
                 """)
-            let clocks = try connection.execute("SELECT * FROM clock_audit ORDER BY link")
+            // The newest day shows how good the clocks are; a violation counts whenever it was.
+            let clocks = try connection.execute(
+                """
+                SELECT * FROM clock_audit WHERE day = (SELECT max(day) FROM clock_audit) OR violations > 0
+                ORDER BY link, day
+                """)
             var sections = [
                 Section("streams", title: "Streams", streams, Self.streamColumns),
                 Section(
@@ -108,6 +113,7 @@ struct Audit: ParsableCommand {
 
     private static let clockColumns: [Column] = [
         .left("LINK", shrinks: true) { $0["link"] ?? Cell.none },
+        .left("DAY (UTC)") { $0["day"] ?? Cell.none },
         .right("SAMPLES") { $0["samples"] ?? Cell.none },
         .right("SHORTEST ms") { Cell.number($0.number("min_ms"), decimals: 3) },
         .right("MEDIAN ms") { Cell.number($0.number("median_ms"), decimals: 3) },

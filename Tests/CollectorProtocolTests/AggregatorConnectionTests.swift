@@ -194,6 +194,22 @@ import Testing
         #expect(connection.maximumFrameLength == FrameDecoder.largestLength)
     }
 
+    @Test func aHundredPingsAtOnceAndFiftyASecondAreAnswered() {
+        var connection = open()
+        let second: UInt64 = 1_000_000_000
+        func answered(_ count: Int, at now: UInt64) -> Int {
+            (0..<count).count { _ in
+                if case .answer = receive(Ping(id: 1, sent: 1), &connection, now: now) { true } else { false }
+            }
+        }
+        #expect(answered(100, at: second) == 100)
+        #expect(answered(25, at: second * 3 / 2) == 25)
+        // A heartbeat of 100 ms never comes near it.
+        for beat in 20..<200 as Range<UInt64> { #expect(answered(1, at: beat * second / 10) == 1) }
+        #expect(answered(102, at: 20 * second) == 100)
+        #expect(connection.isClosed)
+    }
+
     @Test func pingsAreAnsweredWithTheTimeOfTheirArrival() {
         var connection = open()
         let ping = Ping(id: 4, sent: 44)

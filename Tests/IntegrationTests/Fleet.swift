@@ -27,6 +27,8 @@ final class Fleet {
     let folder: String
     let capture: String
     let standin: String
+    /// Whether agents are enrolled and connect with TLS.
+    let isSecured: Bool
     private(set) var hosts: [Host] = []
     private(set) var aggregator: Program?
     private(set) var standins: [String: Program] = [:]
@@ -34,8 +36,11 @@ final class Fleet {
     private var serial = 0
 
     /// Prepares hosts for `layout`, two nodes each or as given, and starts the aggregator.
-    init(capture name: String, layout: [[String]], standin: String = "tracepoint-replay") throws {
+    init(
+        capture name: String, layout: [[String]], standin: String = "tracepoint-replay", secured: Bool = false
+    ) throws {
         self.standin = standin
+        isSecured = secured
         capture = Checkout.path("Tests/Fixtures/captures/\(name).jsonl.gz")
         folder = "/var/tmp/peerscope-test-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -65,7 +70,7 @@ final class Fleet {
             [
                 "run", "--database", database, "--listen", "127.0.0.1:\(port)", "--payloads", "all",
                 "--data-dir",
-                folder + "/aggregator",
+                folder + "/aggregator", "--plaintext", isSecured ? "never" : "loopback",
             ], log: log("aggregator"), environment: ["PEERSCOPE_SCHEMA": Checkout.path("schema")])
         aggregator = program
         try program.awaitText("listening", seconds: 120)
@@ -85,14 +90,30 @@ final class Fleet {
     var database: String { "embedded:\(folder)/db" }
 
     private func configure(_ host: Host) throws {
-        var yaml =
-            "agent: \(host.name)\naggregator: 127.0.0.1:\(port)\nstate: \(host.folder)/state\npolicy: full\n"
-        yaml += "snaplen: {default: 4194304}\nnodes:\n"
-        for node in host.nodes {
-            yaml +=
-                "  - {name: \(node), binary: \(host.folder)/\(host.standin), pid_file: \(host.folder)/nodes/\(node).pid}\n"
+        var yaml = "state: \(host.folder)/state\npolicy: full\nsnaplen: {default: 4194304}\n"
+        if isSecured {
+            try enroll(host)
+            yaml = try String(contentsOfFile: host.configuration, encoding: .utf8) + yaml
+        } else {
+            yaml += "agent: \(host.name)\naggregator: 127.0.0.1:\(port)\nnodes:\n"
+            for node in host.nodes {
+                yaml +=
+                    "  - {name: \(node), binary: \(host.folder)/\(host.standin), pid_file: \(host.folder)/nodes/\(node).pid}\n"
+            }
         }
         try Data(yaml.utf8).write(to: URL(filePath: host.configuration))
+    }
+
+    /// Gives the host's agent configuration, keys and certificates, in files.
+    func enroll(_ host: Host) throws {
+        let nodes = host.nodes.map {
+            "name=\($0),binary=\(host.folder)/\(host.standin),pid_file=\(host.folder)/nodes/\($0).pid"
+        }
+        let made = try Program.output(
+            "peerscope-aggregator",
+            ["enroll", "--data-dir", folder + "/aggregator", "--agent", host.name, "--output", host.folder]
+                + nodes)
+        guard made.status == 0 else { throw FleetFailure(made.text) }
     }
 
     // MARK: Agents

@@ -61,7 +61,7 @@ struct ReplayTests {
         "stores every event of all twenty tracepoints, at the time it was fired, and the views agree with an independent computation"
     )
     func everything() throws {
-        let fleet = try Fleet(capture: "regtest6", layout: Self.six)
+        let fleet = try Fleet(capture: "regtest6", layout: Self.six, secured: true)
         defer { fleet.stop() }
         try fleet.startAgents()
         try fleet.startNodes()

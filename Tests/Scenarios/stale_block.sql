@@ -63,6 +63,22 @@ SELECT scenario.expect('a pool''s skews are those of its blocks at all nodes',
   $$ SELECT round(p50_ms::numeric, 3) AS p50, round(p90_ms::numeric, 3) AS p90, round(p99_ms::numeric, 3) AS p99
        FROM peerscope.block_pools WHERE pool = 'ViaBTC' $$, '0.000|714.000|1583.400');
 
+-- Nodes of a test network, whose chain happens to be as high, and has a stale block as well.
+SELECT scenario.node('t1'), scenario.node('t2');
+SELECT scenario.header('t1', '23:40:00', 'T0', 'before T0'), scenario.header('t1', '23:58:00', 'T1', 'T0'),
+       scenario.header('t2', '23:59:00', 'U1', 'T0');
+SELECT scenario.gets(n, '23:40:00', 'T0', 99), scenario.gets(n, '23:58:00', 'T1', 100) FROM unnest(ARRAY['t1', 't2']) n;
+SELECT scenario.commit();
+CALL peerscope.digest();
+SELECT scenario.expect('blocks of another network are no rivals, of whatever height',
+  $$ SELECT height, scenario.names_of(block_hashes) AS blocks, scenario.name_of(kept_hash) AS kept
+       FROM peerscope.stale_blocks ORDER BY height, kept $$,
+  $$
+  100|A C|B
+  100|U1|T1
+  101|C2 E|D
+  $$);
+
 -- Thirty signatures that nobody knows, of one block each: twenty are named, the first by the alphabet.
 SELECT scenario.header('n1', '13:' || to_char(i, 'FM00') || ':00', 'block ' || i, 'block ' || i - 1, 'miner ' || to_char(i, 'FM00')),
        scenario.gets('n1', '13:' || to_char(i, 'FM00') || ':00', 'block ' || i, 200 + i)

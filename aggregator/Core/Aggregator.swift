@@ -48,6 +48,7 @@ public final class Aggregator: Sendable {
         }
     }
 
+    private let acceptor: MultiThreadedEventLoopGroup
     private let group: MultiThreadedEventLoopGroup
     private let listener: any Channel
     private let gate: Gate
@@ -62,8 +63,9 @@ public final class Aggregator: Sendable {
     /// Checks the folder and the database, makes certificates where they are missing, starts the writers and listens.
     public static func start(_ settings: Settings, logger: Logger) throws -> Aggregator {
         let writers = try WriterPool(settings, logger: logger)
-        // One thread accepts, so that a flood of connections takes no time from those that are there.
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1 + min(2, System.coreCount))
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: min(2, System.coreCount))
+        // A flood of connections takes no time from those that are there.
+        let acceptor = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let folder = TLSFolder(dataDirectory: settings.dataDirectory)
             var limits = settings.limits
@@ -78,13 +80,14 @@ public final class Aggregator: Sendable {
                     bytes: limits.batchBytes, largest: settings.windowBytes, perAgent: limits.perAgent),
                 logger: logger)
             let listener: any Channel
-            do { listener = try listen(settings, limits, group, gate, intake) } catch {
+            do { listener = try listen(settings, limits, acceptor, group, gate, intake) } catch {
                 throw explain(error, settings)
             }
             let upkeep = settings.digestSeconds.map {
                 Upkeep.jobs(settings.conninfo, digestSeconds: $0, logger: logger)
             }
-            let aggregator = Aggregator(group, listener, gate, writers, upkeep ?? [], settings)
+            let aggregator = Aggregator(
+                acceptor, group, listener, gate, writers, upkeep ?? [], settings)
             try IdentityFile.write(
                 (settings.advertise ?? advertised(settings, aggregator.port)) + "\n", to: folder.address,
                 .open)
@@ -94,16 +97,17 @@ public final class Aggregator: Sendable {
             return aggregator
         } catch {
             writers.stop()
+            try? acceptor.syncShutdownGracefully()
             try? group.syncShutdownGracefully()
             throw error
         }
     }
 
     private static func listen(
-        _ settings: Settings, _ limits: ConnectionLimits, _ group: MultiThreadedEventLoopGroup, _ gate: Gate,
-        _ intake: Intake
+        _ settings: Settings, _ limits: ConnectionLimits, _ acceptor: MultiThreadedEventLoopGroup,
+        _ group: MultiThreadedEventLoopGroup, _ gate: Gate, _ intake: Intake
     ) throws -> any Channel {
-        try ServerBootstrap(group: group.next(), childGroup: group)
+        try ServerBootstrap(group: acceptor, childGroup: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -121,9 +125,11 @@ public final class Aggregator: Sendable {
     }
 
     private init(
-        _ group: MultiThreadedEventLoopGroup, _ listener: any Channel, _ gate: Gate,
-        _ writers: WriterPool, _ upkeep: [PeriodicJob], _ settings: Settings
+        _ acceptor: MultiThreadedEventLoopGroup, _ group: MultiThreadedEventLoopGroup,
+        _ listener: any Channel, _ gate: Gate, _ writers: WriterPool, _ upkeep: [PeriodicJob],
+        _ settings: Settings
     ) {
+        self.acceptor = acceptor
         self.group = group
         self.listener = listener
         self.gate = gate
@@ -174,6 +180,7 @@ public final class Aggregator: Sendable {
         }
         let deadline = Date(timeIntervalSinceNow: 2)
         while !gate.connected.isEmpty, Date() < deadline { Thread.sleep(forTimeInterval: 0.02) }
+        try? acceptor.syncShutdownGracefully()
         try? group.syncShutdownGracefully()
     }
 

@@ -147,9 +147,11 @@ extension AggregatorConfiguration {
             Self.endpoint($0)
         }
         (settings.host, settings.port) = listen
-        settings.advertise = try value(
-            .advertise, default: nil, "a name or address and a port, such as collector.example:9735"
-        ) { text in Self.endpoint(text).flatMap { $0.1 > 0 && !text.hasPrefix(":") ? text : nil } }
+        if self[.advertise] != nil {
+            settings.advertise = try value(
+                .advertise, default: "", "a name or address and a port, such as collector.example:9735"
+            ) { text in Self.endpoint(text).flatMap { $0.1 > 0 && !text.hasPrefix(":") ? text : nil } }
+        }
         settings.plaintext = try value(.plaintext, default: .loopback, "`never`, `loopback` or `anywhere`") {
             PlaintextRule(rawValue: $0)
         }

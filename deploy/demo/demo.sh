@@ -129,11 +129,12 @@ await() {
 # --- Aggregator and agents -----------------------------------------------------------------------------------
 
 "$state/bin/peerscope-aggregator" run --database "embedded:$state/db" --listen "127.0.0.1:$port" \
-    --payloads all --data-dir "$state/aggregator" >"$state/log/aggregator.log" 2>&1 &
+    --payloads all --data-dir "$state/aggregator" --plaintext never >"$state/log/aggregator.log" 2>&1 &
 aggregator=$!
 await "$state/log/aggregator.log" "listening" "$aggregator" 60
 
 say "Peerscope demo: ${#nodes[@]} nodes, $agents agents, one aggregator on 127.0.0.1:$port, PostgreSQL in .peerscope/demo/db"
+say "Agents connect with TLS 1.3 and a certificate of their own (peerscope-aggregator enroll)."
 if [[ $source_kind == capture ]]; then
     say "Source: the capture $capture itself, fed into the agents. No eBPF is used."
 elif [[ -n $bitcoind ]]; then
@@ -150,24 +151,24 @@ for ((agent = 1; agent <= agents; agent++)); do
     name=demo-host$agent
     host=$state/host$agent
     mkdir -p "$host/state" "$host/nodes"
+    enrolled=()
+    for node in $(agent_nodes "$agent"); do
+        if [[ -n $bitcoind ]]; then
+            enrolled+=("name=$node,binary=$host/$standin,datadir=$host/nodes/$node")
+        else
+            enrolled+=("name=$node,binary=$host/$standin,pid_file=$host/nodes/$node.pid")
+        fi
+    done
+    # Key, certificates and configuration in one file, which only its owner may read.
+    (umask 077 && "$state/bin/peerscope-aggregator" enroll --agent "$name" --data-dir "$state/aggregator" \
+        "${enrolled[@]}" >"$host/agent.yaml" 2>"$state/log/enroll$agent.log") ||
+        fail "agent $name could not be enrolled: $(cat "$state/log/enroll$agent.log")"
     {
-        echo "agent: $name"
-        echo "aggregator: 127.0.0.1:$port"
         echo "state: $host/state"
         echo "user: $user"
         echo "policy: full"
         echo "snaplen: {default: 4194304}"
-        echo "nodes:"
-        for node in $(agent_nodes "$agent"); do
-            echo "  - name: $node"
-            echo "    binary: $host/$standin"
-            if [[ -n $bitcoind ]]; then
-                echo "    datadir: $host/nodes/$node"
-            else
-                echo "    pid_file: $host/nodes/$node.pid"
-            fi
-        done
-    } >"$host/agent.yaml"
+    } >>"$host/agent.yaml"
     ((EUID == 0)) && chown -R "$user" "$host/state"
     if [[ $source_kind == ebpf ]]; then
         cp "${bitcoind:-$bin/$standin}" "$host/$standin"

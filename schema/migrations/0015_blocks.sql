@@ -163,7 +163,6 @@ CREATE TABLE peerscope.block_summary (
     t0_ns          bigint NOT NULL,
     t0_error_ns    bigint,
     first_node_id  int,
-    network        text,
     height         int,
     nodes          int NOT NULL,
     connected      int NOT NULL,
@@ -180,7 +179,6 @@ COMMENT ON COLUMN peerscope.block_summary.t0 IS 'Corrected time at which the fle
 COMMENT ON COLUMN peerscope.block_summary.t0_ns IS 'The same in nanoseconds since 1970.';
 COMMENT ON COLUMN peerscope.block_summary.t0_error_ns IS 'Its error; NULL when unknown.';
 COMMENT ON COLUMN peerscope.block_summary.first_node_id IS 'The node that was first.';
-COMMENT ON COLUMN peerscope.block_summary.network IS 'Network of the nodes that had it; NULL while unknown.';
 COMMENT ON COLUMN peerscope.block_summary.height IS 'Height, by its ancestors where no node connected it; NULL when those are unknown too.';
 COMMENT ON COLUMN peerscope.block_summary.nodes IS 'Nodes that it reached; 0 where only a header in a long headers message told of it.';
 COMMENT ON COLUMN peerscope.block_summary.connected IS 'Nodes that connected it.';
@@ -378,19 +376,17 @@ COMMENT ON COLUMN peerscope.compact_missing_cause.why IS 'never_announced, in_fl
 
 CREATE TABLE peerscope.stale_height (
     day            date NOT NULL,
-    network        text NOT NULL,
     height         int NOT NULL,
+    kept_hash      bytea NOT NULL,
     block_hashes   bytea[] NOT NULL,
     first_node_ids int[] NOT NULL,
     first_times    timestamptz[] NOT NULL,
-    kept_hash      bytea NOT NULL,
-    PRIMARY KEY (day, network, height)
+    PRIMARY KEY (day, height, kept_hash)
 );
 CREATE INDEX stale_height_height ON peerscope.stale_height (height);
 COMMENT ON TABLE peerscope.stale_height IS
     'Heights with several blocks: which of them are not in the chain that most nodes ended up on.';
 COMMENT ON COLUMN peerscope.stale_height.day IS 'UTC day on which the fleet got to know the first of the height''s blocks.';
-COMMENT ON COLUMN peerscope.stale_height.network IS 'Network; empty while unknown.';
 COMMENT ON COLUMN peerscope.stale_height.height IS 'Height.';
 COMMENT ON COLUMN peerscope.stale_height.block_hashes IS 'Stale blocks in wire order, the first seen first.';
 COMMENT ON COLUMN peerscope.stale_height.first_node_ids IS 'For each, the node that first knew its header.';

@@ -106,24 +106,23 @@ BEGIN
     ),
     wanted AS MATERIALIZED (
         SELECT DISTINCT ON (k.hash)
-               k.hash, k.t0, k.t0_ns, k.t0_error_ns, k.first_node_id, n.network, coalesce(k.height, l.height) AS height,
+               k.hash, k.t0, k.t0_ns, k.t0_error_ns, k.first_node_id, coalesce(k.height, l.height) AS height,
                k.nodes, k.connected, coalesce(p.name, h.pool_tag, '*unknown*') AS pool
           FROM known k
           LEFT JOIN block_header h ON h.hash = k.hash
           LEFT JOIN pool p ON position(lower(p.pattern) IN lower(h.pool_tag)) > 0
           LEFT JOIN lineage l ON l.hash = k.hash
-          LEFT JOIN node n ON n.node_id = k.first_node_id
          ORDER BY k.hash, length(p.pattern) DESC NULLS LAST, p.pattern
     ),
     gone AS (
         DELETE FROM block_summary WHERE day = of_day AND hash NOT IN (SELECT hash FROM wanted)
     )
     INSERT INTO block_summary AS b
-           (hash, day, t0, t0_ns, t0_error_ns, first_node_id, network, height, nodes, connected, pool)
-    SELECT hash, of_day, t0, t0_ns, t0_error_ns, first_node_id, network, height, nodes, connected, pool FROM wanted
+           (hash, day, t0, t0_ns, t0_error_ns, first_node_id, height, nodes, connected, pool)
+    SELECT hash, of_day, t0, t0_ns, t0_error_ns, first_node_id, height, nodes, connected, pool FROM wanted
     ON CONFLICT (hash) DO UPDATE
        SET day = excluded.day, t0 = excluded.t0, t0_ns = excluded.t0_ns, t0_error_ns = excluded.t0_error_ns,
-           first_node_id = excluded.first_node_id, network = excluded.network, height = excluded.height,
+           first_node_id = excluded.first_node_id, height = excluded.height,
            nodes = excluded.nodes, connected = excluded.connected, pool = excluded.pool
      WHERE b IS DISTINCT FROM excluded;
 END

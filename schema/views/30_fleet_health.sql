@@ -58,8 +58,9 @@ recent AS (
 ),
 traffic AS MATERIALIZED (
     SELECT w.node_id,
+           -- Compared as a row, so that the key of node and hour serves, and not the index on all nodes' hours.
            (SELECT sum(h.bytes_in + h.bytes_out) FROM peerscope.node_hour h
-             WHERE h.node_id = w.node_id AND h.hour >= w.since) AS bytes,
+             WHERE h.node_id = w.node_id AND (h.node_id, h.hour) >= (w.node_id, w.since)) AS bytes,
            (SELECT sum(m.truncated) FROM peerscope.message_minute m
              WHERE m.node_id = w.node_id AND m.minute >= w.since AND m.truncated > 0) AS truncated,
            extract(epoch FROM (SELECT max(m.minute) FROM peerscope.message_minute m WHERE m.node_id = w.node_id)

@@ -5,7 +5,7 @@ import Testing
 /// Real processes, real eBPF and a real PostgreSQL under load, and everything that can go wrong with them.
 ///
 /// `PEERSCOPE_FAULT_SEED` chooses the faults, their order, their lengths and their places; the same seed does the
-/// same again. `make soak` runs this suite with many seeds.
+/// same again.
 @Suite("The fault matrix", .serialized, .enabled(if: Checkout.canUseEBPF, "eBPF needs root"))
 struct FaultMatrixTests {
     static let seed = ProcessInfo.processInfo.environment["PEERSCOPE_FAULT_SEED"].flatMap { UInt64($0) } ?? 1

@@ -113,18 +113,21 @@ final class AggregatorCertificate {
     func decide(_ chain: [NIOSSLCertificate], _ promise: EventLoopPromise<NIOSSLVerificationResult>) {
         let presented = chain.compactMap { try? $0.toDERBytes() }
         let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.makeFutureWithTask { [verifier] () -> CertificateRefusal? in
+        let decision = loop.makePromise(of: CertificateRefusal?.self)
+        decision.futureResult.whenSuccess { refusal in
+            bound.value.refusal = refusal
+            promise.succeed(refusal == nil ? .certificateVerified : .failed)
+        }
+        Task(executorPreference: ScheduledExecutor { [loop] in loop.execute($0) }) { [verifier] in
             do throws(CertificateRefusal) {
                 let found = try await verifier.verify(presented, for: .aggregator)
                 // Any address may lead to an aggregator; what counts is that the authority calls it one.
-                return found.names.contains(.aggregator)
-                    ? nil : .wrongName(expected: "an aggregator", of: "serial \(found.serial)")
+                decision.succeed(
+                    found.names.contains(.aggregator)
+                        ? nil : .wrongName(expected: "an aggregator", of: "serial \(found.serial)"))
             } catch {
-                return error
+                decision.succeed(error)
             }
-        }.whenSuccess { refusal in
-            bound.value.refusal = refusal
-            promise.succeed(refusal == nil ? .certificateVerified : .failed)
         }
     }
 }

@@ -26,16 +26,18 @@ final class PresentedCertificate {
     func decide(_ chain: [NIOSSLCertificate], _ decided: @escaping (Bool) -> Void) {
         let presented = chain.compactMap { try? $0.toDERBytes() }
         let bound = NIOLoopBound((self, decided), eventLoop: loop)
-        loop.makeFutureWithTask { [credentials] () -> Result<CertifiedAgent, CertificateRefusal> in
-            do throws(CertificateRefusal) {
-                return .success(try await credentials.agent(presenting: presented))
-            } catch {
-                return .failure(error)
-            }
-        }.whenSuccess { outcome in
+        let promise = loop.makePromise(of: Result<CertifiedAgent, CertificateRefusal>.self)
+        promise.futureResult.whenSuccess { outcome in
             let (certificate, decided) = bound.value
             certificate.outcome = outcome
             if case .success = outcome { decided(true) } else { decided(false) }
+        }
+        Task(executorPreference: ScheduledExecutor { [loop] in loop.execute($0) }) { [credentials] in
+            do throws(CertificateRefusal) {
+                promise.succeed(.success(try await credentials.agent(presenting: presented)))
+            } catch {
+                promise.succeed(.failure(error))
+            }
         }
     }
 
