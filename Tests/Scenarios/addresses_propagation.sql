@@ -174,3 +174,17 @@ SELECT scenario.expect('and joins the rest',
   2026-03-01T10:00:00+00:00|alpha|5
   2026-03-01T10:00:00+00:00|gamma|6
   $$);
+
+-- The digest of 2 March fails while it computes an episode of four days, and succeeds later.
+ALTER TABLE peerscope.addr_episode ADD CONSTRAINT fault CHECK (addr <> '198.51.100.14' OR day <> '2026-03-02');
+SELECT scenario.heard('alpha', '198.51.100.14', at)
+  FROM unnest('{2026-03-02 08:00Z,2026-03-03 07:00Z,2026-03-04 06:00Z,2026-03-05 05:00Z}'::timestamptz[]) at;
+CALL peerscope.digest();
+SELECT scenario.expect('a part that fails says so, and makes up no episode of what it does not know the beginning of',
+  $$ SELECT (SELECT count(*) FROM peerscope.digest_state WHERE error IS NOT NULL AND day = '2026-03-02') AS failed,
+            (SELECT count(*) FROM peerscope.addr_propagation WHERE addr = '198.51.100.14') AS rows $$, '1|0');
+ALTER TABLE peerscope.addr_episode DROP CONSTRAINT fault;
+CALL peerscope.digest();
+SELECT scenario.expect('when it succeeds, what later days had left out is there',
+  $$ SELECT episode_at, node, copies FROM peerscope.addr_propagation WHERE addr = '198.51.100.14' $$,
+  '2026-03-02T08:00:00+00:00|alpha|4');
