@@ -124,7 +124,7 @@ struct FloodTests {
                 var number: UInt32 = 0
                 while !isStopped {
                     number += 1
-                    _ = try? SocketLink(port: port, from: 0x7f00_0300 + number % 200)
+                    _ = try? SocketLink(port: port, from: 0x7f00_0300 + number % 20)
                     lock.withLock { connections += 1 }
                     usleep(200)
                 }
