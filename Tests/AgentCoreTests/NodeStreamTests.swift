@@ -228,4 +228,36 @@ struct NodeStreamTests {
         let again = try third.lastWords(before: 6, realtime: 0, isAlive: { $0.pid == 9 })
         #expect(again?.count == 1)
     }
+
+    @Test(
+        "numbers what is said of an earlier ring before what comes after it, also when the disk refuses it at first"
+    )
+    func refusedLastWords() throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        func open() throws -> NodeStream {
+            try NodeStream(name: "n1", state: "/state", bootID: .zero, fileSystem: disk)
+        }
+        let first = try open()
+        first.begin(epoch: 5)
+        try first.advanceClock(monotonic: 1000, offset: 2000)
+        first.write(.counters(.init(entries: [])), run: 7, monotonic: 1500)
+        try first.seal()
+        let second = try open()
+        second.lastWords = try second.lastWords(before: 6, realtime: 0, isAlive: { _ in false })
+        second.begin(epoch: 6)
+        disk.errors.isReadOnly = true
+        #expect(throws: DiskRefusal.self) { try second.advanceClock(monotonic: 3000, offset: 2000) }
+        status(second, at: 3001)
+        #expect(throws: DiskRefusal.self) { try second.seal() }
+        disk.errors.isReadOnly = false
+        try second.seal()
+        var epochs: [UInt64] = []
+        var last: UInt64 = 0
+        while case .batch(let batch)? = try second.folder.spool.next(after: last) {
+            last = batch.header.lastSequence
+            if batch.header.kind == .events { epochs.append(batch.header.ringEpoch) }
+        }
+        #expect(epochs == [5, 5, 6])
+        #expect(last == second.folder.nextSequence - 1)
+    }
 }

@@ -118,6 +118,8 @@ extension Fault {
                 host.streamer?.end(SIGKILL)
                 try FileManager.default.removeItem(atPath: host.state)
                 try FileManager.default.moveItem(atPath: copy, toPath: host.state)
+                // Files that nobody has synced would be gone after the next fault of the disk.
+                try Program.run("/bin/sync", ["-f", host.state])
             }, heal: { try $0.stream($0.hosts[index]) })
     }
 

@@ -34,8 +34,15 @@ struct FaultMatrixTests {
     func everyFault(_ round: Int) throws {
         var run = try FaultRun(seed: Self.seed &* 1000 &+ UInt64(round))
         defer { run.rig.stop() }
-        try run.perform(Self.faults(round: round))
-        let account = try run.settle()
+        let account: FaultAccount
+        do {
+            try run.perform(Self.faults(round: round))
+            account = try run.settle()
+        } catch {
+            run.rig.keep()
+            throw error
+        }
+        if !account.faults.isEmpty { run.rig.keep() }
         #expect(
             account.faults.isEmpty,
             "seed \(Self.seed), round \(round):\n\(account.faults.prefix(20).joined(separator: "\n"))\n\(run.story)"

@@ -81,7 +81,8 @@ final class FaultRig {
     static let burstNode = "n6"
 
     init(seed: UInt64) throws {
-        folder = "/var/tmp/peerscope-faults-\(getpid())-\(UUID().uuidString.prefix(8))"
+        Leftovers.sweep()
+        folder = "\(Leftovers.prefix)\(getpid())-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         chmod(folder, 0o755)
         do { postgres = try PrivatePostgres(folder: folder) } catch {
@@ -263,6 +264,19 @@ final class FaultRig {
                 let lines = program?.text.split(separator: "\n").suffix(6).joined(separator: "\n  ") ?? "-"
                 return "\(name) \(program?.isRunning == true ? "" : "(ended)"):\n  \(lines)"
             }.joined(separator: "\n")
+    }
+
+    /// Copies logs and spools to `PEERSCOPE_FAULT_KEEP`, if that is set, for whoever looks into a failure.
+    func keep() {
+        guard let path = ProcessInfo.processInfo.environment["PEERSCOPE_FAULT_KEEP"] else { return }
+        let target = path + "/" + (folder.split(separator: "/").last ?? "")
+        _ = try? Program.output(
+            "/bin/sh",
+            [
+                "-c",
+                "mkdir -p $1 && cp $0/*.log $0/*.csv $1 && for i in 1 2; do cp -r $0/host$i/disk $1/host$i; done",
+                folder, target,
+            ])
     }
 
     /// Ends everything and removes it.

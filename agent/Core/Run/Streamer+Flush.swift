@@ -10,8 +10,16 @@ import Tracepoints
 
 // What has gathered becomes batches, batches go into the spools, and then the ring is released.
 extension Streamer {
-    /// - Parameter releasing: whether the ring has been read, so that what is spooled may be sent.
-    func flush(releasing: Bool = true) throws {
+    /// Before the first record there has to be a clock.
+    ///
+    /// The uplink may have measured already: its samples wait for the first flush.
+    func setClocks() throws {
+        for stream in streams {
+            try stream.advanceClock(monotonic: clock.monotonic(), offset: clock.offset())
+        }
+    }
+
+    func flush() throws {
         try writeClockSamples()
         reportUnmatched(at: ps_monotonic_ns())
         let monotonic = clock.monotonic()
@@ -29,7 +37,7 @@ extension Streamer {
             for stream in streams { try stream.sync() }
         }
         ring.publish()
-        if releasing { for stream in streams { stream.folder.spool.release() } }
+        for stream in streams { stream.folder.spool.release() }
         giveBackSlots()
         for (tracepoint, count) in slotlessTold { try maps.slotlessTold.set(tracepoint, count) }
         slotlessTold.removeAll()

@@ -149,8 +149,7 @@ public final class Streamer {
             // While the disk refuses a lease nothing may be added to what is already a batch.
             if stream.builder.byteCount > NodeStream.batchBytes { try stream.seal() }
         }
-        // Before the first record there has to be a clock.
-        if schedule.flush == 0 { try flush(releasing: false) }
+        if schedule.flush == 0 { try setClocks() }
         let now = ps_monotonic_ns()
         try readJournal()
         try readSlots()

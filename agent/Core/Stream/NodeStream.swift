@@ -117,6 +117,8 @@ final class NodeStream {
     func seal() throws {
         try writeUnwritten()
         guard !builder.isEmpty else { return }
+        // Its numbers come before ours.
+        try declareBefore()
         try refusable { try sealBuilder() }
         try writeUnwritten()
     }
