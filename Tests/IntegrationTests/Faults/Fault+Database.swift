@@ -72,9 +72,7 @@ extension Fault {
                     try $1.sql("SELECT pg_reload_conf()")
                 },
                 heal: {
-                    try $1.sql(
-                        "SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only"
-                    )
+                    try $1.sql("ALTER SYSTEM RESET default_transaction_read_only")
                     try $1.sql("SELECT pg_reload_conf()")
                 }),
             database(

@@ -30,8 +30,18 @@ struct FaultAccount {
 
     init(_ rig: FaultRig) throws {
         let unexplained = try rig.postgres.sql(
-            "select node, unexplained from peerscope.stream_audit where unexplained <> 0")
-        if !unexplained.isEmpty { faults.append("stream_audit: \(unexplained)") }
+            """
+            select node, durable_seq - first_seq + 1 as numbers, records, gap_seqs, unexplained from peerscope.stream_audit
+             where unexplained <> 0
+            """)
+        if !unexplained.isEmpty {
+            let books = try rig.postgres.sql(
+                """
+                select pid, t.* from peerscope.stream_tracepoint t left join peerscope.process_run using (node_id, run_id)
+                 where hits <> stored + counted + lost_ring + lost_unreadable + lost_user + lost_spool + lost_quarantine
+                """)
+            faults.append("stream_audit: node|numbers|records|gaps|unexplained\n\(unexplained)\n\(books)")
+        }
         let doubled = try rig.postgres.sql(
             """
             select count(*) from (select node_id, stream_id, first_seq, last_seq from peerscope.event_gap

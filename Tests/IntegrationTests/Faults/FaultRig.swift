@@ -213,6 +213,8 @@ final class FaultRig {
     func hold(_ query: String) throws { sessions.append(try postgres.session(query)) }
 
     func endSessions() {
+        guard !sessions.isEmpty else { return }
+        _ = try? postgres.endSessions()
         for session in sessions { session.end(SIGKILL) }
         sessions = []
     }
@@ -266,7 +268,7 @@ final class FaultRig {
             }.joined(separator: "\n")
     }
 
-    /// Copies logs and spools to `PEERSCOPE_FAULT_KEEP`, if that is set, for whoever looks into a failure.
+    /// Copies logs, spools and the database to `PEERSCOPE_FAULT_KEEP`, if that is set, for whoever looks into a failure.
     func keep() {
         guard let path = ProcessInfo.processInfo.environment["PEERSCOPE_FAULT_KEEP"] else { return }
         let target = path + "/" + (folder.split(separator: "/").last ?? "")
@@ -277,6 +279,7 @@ final class FaultRig {
                 "mkdir -p $1 && cp $0/*.log $0/*.csv $1 && for i in 1 2; do cp -r $0/host$i/disk $1/host$i; done",
                 folder, target,
             ])
+        postgres.dump(to: target + "/database.dump")
     }
 
     /// Ends everything and removes it.

@@ -47,8 +47,8 @@ final class PrivatePostgres {
         try file.write(contentsOf: Data(settings.utf8))
         try file.close()
         try start()
-        try sql("CREATE ROLE peerscope LOGIN CREATEROLE")
-        try sql("CREATE DATABASE peerscope OWNER peerscope")
+        try sql("CREATE ROLE peerscope LOGIN CREATEROLE", database: "postgres")
+        try sql("CREATE DATABASE peerscope OWNER peerscope", database: "postgres")
     }
 
     private var socket: String { folder + "/socket" }
@@ -96,7 +96,7 @@ final class PrivatePostgres {
         try asServer("pg_ctl", ["-D", data, "-w", "-t", "60", "-s", "-m", mode, "stop"])
     }
 
-    private var isAnswering: Bool { (try? sql("SELECT 1")) == "1" }
+    private var isAnswering: Bool { (try? sql("SELECT 1", database: "postgres")) == "1" }
 
     /// Starts it unless it runs.
     func ensureRunning() throws { if !isAnswering { try start() } }
@@ -129,26 +129,39 @@ final class PrivatePostgres {
 
     /// One query's rows, columns separated by `|`, as superuser.
     @discardableResult
-    func sql(_ query: String) throws -> String {
+    func sql(_ query: String, database: String = "peerscope") throws -> String {
         let (status, text) = try Program.output(
             binaries + "/psql",
             [
-                "-h", socket, "-p", "\(port)", "-U", "postgres", "-d",
-                query.hasPrefix("CREATE ") ? "postgres" : "peerscope", "-X", "-A", "-t", "-q", "-v",
-                "ON_ERROR_STOP=1", "-c", query,
+                // What is made read-only for the aggregators is not so for the test.
+                "host=\(socket) port=\(port) user=postgres dbname=\(database) options='-c default_transaction_read_only=off'",
+                "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", query,
             ])
         guard status == 0 else { throw FleetFailure("\(query)\n\(text)") }
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// A session that does `query` and stays until it is ended.
+    /// A session that does `query` and stays until ``endSessions()``.
     func session(_ query: String) throws -> Program {
         try Program(
             binaries + "/psql",
             [
-                "-h", socket, "-p", "\(port)", "-U", "postgres", "-d", "peerscope", "-X", "-q", "-c",
-                query + "; SELECT pg_sleep(3600)",
+                "host=\(socket) port=\(port) user=postgres dbname=peerscope application_name=fault", "-X",
+                "-q",
+                "-c", query + "; SELECT pg_sleep(3600)",
             ], log: folder + "/session.log")
+    }
+
+    /// Ends them; without a word their backends would go on without their client.
+    func endSessions() throws {
+        try sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fault'")
+    }
+
+    /// Writes the database to a file that `pg_restore` reads.
+    func dump(to path: String) {
+        _ = try? Program.output(
+            binaries + "/pg_dump",
+            ["-Fc", "-f", path, "host=\(socket) port=\(port) user=postgres dbname=peerscope"])
     }
 
     func remove() {
