@@ -18,10 +18,10 @@ final class CapturedLog: Sendable {
     var text: String { lines.joined(separator: "\n") }
 
     /// Waits until a line has all of `parts`; false when none comes in 15 s.
-    func awaits(_ parts: String...) -> Bool {
+    func awaits(_ parts: String..., times: Int = 1) -> Bool {
         let deadline = Date(timeIntervalSinceNow: 15)
         while Date() < deadline {
-            if lines.contains(where: { line in parts.allSatisfy { line.contains($0) } }) { return true }
+            if lines.count(where: { line in parts.allSatisfy { line.contains($0) } }) >= times { return true }
             Thread.sleep(forTimeInterval: 0.02)
         }
         return false
