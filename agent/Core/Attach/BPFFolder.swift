@@ -70,10 +70,4 @@ public struct SystemUser: Sendable {
         unsafe uid = entry.pointee.pw_uid
         unsafe gid = entry.pointee.pw_gid
     }
-
-    /// Becomes this user for good.
-    func become() throws(AgentError) {
-        let result = ps_become_user(uid, gid)
-        guard result == 0 else { throw Files.failure("becoming user \(name)", -result) }
-    }
 }
