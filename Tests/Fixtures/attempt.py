@@ -55,7 +55,7 @@ CALLS = {
     "prlimit-init": (302, 1, 7, 0, 0),
     "setuid": (105, 0),
     "setns": (308, -1, 0),
-    "unshare": (272, 0),
+    "unshare": (272, 0x20000),
     "mount": (165, 0, 0, 0, 0, 0),
     "chmod": (90, 0, 0),
     "memfd_create": (319, 0, 0xFFFF),
