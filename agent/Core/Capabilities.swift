@@ -16,6 +16,16 @@ struct Capabilities: OptionSet, Sendable {
     /// CAP_BPF: loading programs and making maps.
     static let bpf = Capabilities(rawValue: 1 << 39)
 
+    /// The names of those that the agent knows, in the order of their numbers.
+    var names: [String] {
+        let known: [(Capabilities, String)] = [
+            (.readEverything, "CAP_DAC_READ_SEARCH"), (.inspectProcesses, "CAP_SYS_PTRACE"),
+            (.systemAdministration, "CAP_SYS_ADMIN"), (.performanceMonitoring, "CAP_PERFMON"),
+            (.bpf, "CAP_BPF"),
+        ]
+        return known.filter { contains($0.0) }.map(\.1)
+    }
+
     /// What this process may do now.
     static var effective: Capabilities {
         var error: Int32 = 0

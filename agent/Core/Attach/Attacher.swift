@@ -74,7 +74,7 @@ public final class Attacher {
         meta.nodes = UInt64(PS_NODES)
         try capture.maps.meta.set(0, meta)
         try configuration.policy.install(in: capture.maps)
-        if let user = configuration.user { try folder.give(to: SystemUser(named: user)) }
+        if let user = configuration.user { try folder.give(to: SystemUser(named: user), log: log) }
     }
 
     /// Whether no attacher before this one has programs attached any more: two would write each event twice.
