@@ -11,7 +11,8 @@ public final class PinnedMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: @unc
 
     /// Opens the map pinned at `path`. Needs read and write permission on the file, and no capability.
     public init(path: String) throws(BPFError) {
-        descriptor = try BPFError.check("opening the pinned map \(path)") { unsafe bpf_obj_get(path) }
+        descriptor = unsafe bpf_obj_get(path)
+        guard descriptor >= 0 else { throw Self.refusal(path, errno) }
         name = path
         ownsDescriptor = true
     }
@@ -20,6 +21,26 @@ public final class PinnedMap<Key: BitwiseCopyable, Value: BitwiseCopyable>: @unc
         self.descriptor = descriptor
         self.name = name
         ownsDescriptor = false
+    }
+
+    private static func refusal(_ path: String, _ code: Int32) -> BPFError {
+        let doing = "opening the pinned map \(path)"
+        let reason = unsafe String(cString: strerror(code))
+        switch code {
+        case EACCES:
+            return BPFError(
+                doing: doing, reason: reason,
+                remedy:
+                    "it belongs to the `user` that `attach` was told of: start as that user, or change `user` "
+                    + "and restart both")
+        case EPERM:
+            return BPFError(
+                doing: doing, reason: reason,
+                remedy:
+                    "Linux 5.19 or newer lets a user without capabilities do that; grant CAP_BPF on an older one"
+            )
+        default: return BPFError(doing: doing, errno: code)
+        }
     }
 
     deinit {

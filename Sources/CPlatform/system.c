@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -53,15 +52,6 @@ struct ps_clock_quality ps_clock_quality_now(void) {
     if (state.maxerror > 0) quality.maxerror_ns = (uint64_t)state.maxerror * 1000;
     quality.synchronised = synchronised ? 1 : 0;
     return quality;
-}
-
-int ps_drop_all_capabilities(void) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2];
-    memset(none, 0, sizeof none);
-    if (syscall(SYS_capset, &header, none) != 0) return -errno;
-    return 0;
 }
 
 int ps_become_user(uint32_t uid, uint32_t gid) {

@@ -61,16 +61,18 @@ public struct CertificateVerifier: Sendable {
             expires: certificate.notValidAfter)
     }
 
+    /// Whether one of the trusted authorities has signed it, whatever else may be wrong with it.
+    public func hasSigned(_ certificate: Certificate) -> Bool {
+        authorities.contains { $0.publicKey.isValidSignature(certificate.signature, for: certificate) }
+    }
+
     /// Puts a refusal that is certain into words; the order is the one in which an operator would look.
     private func reason(
         _ certificate: Certificate, _ purpose: Purpose,
         _ failures: [CertificateValidationResult.PolicyFailure]
     ) -> CertificateRefusal {
         let whose = certificate.holder
-        let signed = authorities.contains {
-            $0.publicKey.isValidSignature(certificate.signature, for: certificate)
-        }
-        guard signed else { return .unknownAuthority(claims: whose) }
+        guard hasSigned(certificate) else { return .unknownAuthority(claims: whose) }
         let now = Date()
         if now < certificate.notValidBefore {
             return .notYetValid(from: certificate.notValidBefore, of: whose)

@@ -49,6 +49,14 @@ public enum IdentityFile {
         return String(decoding: content, as: UTF8.self)
     }
 
+    /// What is wrong with the permissions of the file at `path` if it holds a secret; nil when it is private, or is not
+    /// there.
+    public static func laxness(of path: String) -> String? {
+        var about = stat()
+        guard unsafe stat(path, &about) == 0 else { return nil }
+        return laxness(mode: about.st_mode, owner: about.st_uid)
+    }
+
     /// What is wrong with a secret's permissions, in words.
     static func laxness(mode: mode_t, owner: uid_t) -> String? {
         let text = "its mode is " + String(mode & 0o777, radix: 8)

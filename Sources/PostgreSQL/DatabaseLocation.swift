@@ -63,6 +63,14 @@ public enum DatabaseLocation: Sendable, Equatable, CustomStringConvertible {
             .joined(separator: " ")
     }
 
+    /// Whether a password can be read in `conninfo`.
+    public static func carriesPassword(_ conninfo: String) -> Bool {
+        if let pairs = keywords(conninfo) {
+            return pairs.contains { $0.key == "password" || $0.key == "sslpassword" }
+        }
+        return redacted(conninfo).contains("***")
+    }
+
     private static let secrets: Set<String> = ["password", "sslpassword", "passfile"]
 
     private static func redactedURI(_ uri: String, after start: String.Index) -> String {

@@ -9,6 +9,7 @@ struct AgentConfigurationTests {
     func read(_ yaml: String) throws -> AgentConfiguration {
         let path = FileManager.default.temporaryDirectory.appending(path: "agent-\(UUID()).yaml").path()
         try Data(yaml.utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
         var configuration = AgentConfiguration()
         try AgentConfigurationFile.apply(path, to: &configuration)
         try configuration.complete()

@@ -1,71 +1,13 @@
-import Crypto
 import Foundation
 import Identity
 import Logging
-import SwiftASN1
 import Testing
-import X509
 
 @testable import AgentCore
 
 @Suite("Keys and certificates of an agent")
 struct TLSConfigurationTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "agent-tls-\(UUID())").path()
-
-    /// An authority and a certificate for the agent, in PEM.
-    private struct Material {
-        let authority: String
-        let certificate: String
-        let key: String
-
-        init(
-            agent: String = "host-a", nodes: [String] = ["n1"], from: TimeInterval = -3600,
-            until: TimeInterval = 3600
-        ) throws {
-            let signer = P256.Signing.PrivateKey()
-            let own = P256.Signing.PrivateKey()
-            let name = try DistinguishedName { CommonName("authority") }
-            authority = try Certificate(
-                version: .v3, serialNumber: .init(), publicKey: .init(signer.publicKey),
-                notValidBefore: Date(timeIntervalSinceNow: -3600),
-                notValidAfter: Date(timeIntervalSinceNow: 3600),
-                issuer: name, subject: name,
-                extensions: Certificate.Extensions {
-                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
-                }, issuerPrivateKey: .init(signer)
-            ).serializeAsPEM().pemString
-            certificate = try Certificate(
-                version: .v3, serialNumber: .init(), publicKey: .init(own.publicKey),
-                notValidBefore: Date(timeIntervalSinceNow: from),
-                notValidAfter: Date(timeIntervalSinceNow: until),
-                issuer: name, subject: DistinguishedName { CommonName(agent) },
-                extensions: Certificate.Extensions {
-                    Critical(KeyUsage(digitalSignature: true))
-                    try ExtendedKeyUsage([.clientAuth])
-                    SubjectAlternativeNames(
-                        ([CertifiedName.agent(agent)] + nodes.map(CertifiedName.node))
-                            .map { .uniformResourceIdentifier($0.uri) })
-                }, issuerPrivateKey: .init(signer)
-            ).serializeAsPEM().pemString
-            key = own.pemRepresentation
-        }
-
-        var settings: TLSSettings {
-            var settings = TLSSettings()
-            settings.authority = .text(authority)
-            settings.certificate = .text(certificate)
-            settings.key = .text(key)
-            return settings
-        }
-
-        /// The configuration as `enroll` prints it.
-        var yaml: String {
-            "agent: host-a\ntls:\n"
-                + [("ca", authority), ("certificate", certificate), ("key", key)].map { name, pem in
-                    "  \(name): |\n" + pem.split(separator: "\n").map { "    \($0)\n" }.joined()
-                }.joined()
-        }
-    }
 
     private func read(_ yaml: String, mode: Int = 0o600) throws -> AgentConfiguration {
         try IdentityFile.makeFolder(folder)
@@ -88,7 +30,7 @@ struct TLSConfigurationTests {
     @Test("are read from the configuration itself, which then has to be private")
     func inline() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let material = try Material()
+        let material = try AgentMaterial()
         let tls = try #require(try read(material.yaml).tls)
         _ = try UplinkIdentity(tls)
         let lax = failure { _ = try read(material.yaml, mode: 0o644) }
@@ -100,7 +42,7 @@ struct TLSConfigurationTests {
     @Test("are read from files beside the configuration, of which the key has to be private")
     func files() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let material = try Material()
+        let material = try AgentMaterial()
         let configuration = try read(
             "agent: host-a\ntls_ca: ca.crt\ntls_certificate: agent.crt\ntls_key: \(folder)/agent.key\n",
             mode: 0o644)
@@ -125,12 +67,12 @@ struct TLSConfigurationTests {
             ("otherKey", "it is not the key of tls.certificate"),
         ])
     func unfit(_ fault: String, _ expected: String) throws {
-        var settings = try Material().settings
+        var settings = try AgentMaterial().settings
         switch fault {
         case "missing": settings.key = nil
         case "noCertificate": settings.authority = .text("hello")
         case "noKey": settings.key = .text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----")
-        default: settings.key = .text(try Material().key)
+        default: settings.key = .text(try AgentMaterial().key)
         }
         let message = failure { _ = try UplinkIdentity(settings) }
         #expect(message.contains(expected), "\(message)")
@@ -139,15 +81,15 @@ struct TLSConfigurationTests {
 
     @Test("are looked at for what the aggregator will object to")
     func objections() throws {
-        let good = try UplinkIdentity(Material().settings)
+        let good = try UplinkIdentity(AgentMaterial().settings)
         #expect(good.objection(agent: "host-a", nodes: ["n1"]) == nil)
         #expect(good.objection(agent: "host-b", nodes: ["n1"])?.contains("called host-b") == true)
         #expect(good.objection(agent: "host-a", nodes: ["n1", "n2"])?.contains("not for n2") == true)
         #expect(
-            try UplinkIdentity(Material(from: -7200, until: -60).settings)
+            try UplinkIdentity(AgentMaterial(from: -7200, until: -60).settings)
                 .objection(agent: "host-a", nodes: ["n1"])?.contains("expired at") == true)
         #expect(
-            try UplinkIdentity(Material(from: 600, until: 7200).settings)
+            try UplinkIdentity(AgentMaterial(from: 600, until: 7200).settings)
                 .objection(agent: "host-a", nodes: ["n1"])?.contains("is not valid before") == true)
         #expect(!good.isEnding() && good.isEnding(now: Date(timeIntervalSinceNow: 3000)))
     }

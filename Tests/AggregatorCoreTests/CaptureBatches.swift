@@ -17,6 +17,11 @@ struct CaptureBatches {
     /// Nodes in order of name.
     let nodes: [String]
 
+    init(events: [Event]) {
+        self.events = events
+        nodes = Set(events.map(\.node)).sorted()
+    }
+
     init(path: String, limit: Int = .max) throws {
         var events: [Event] = []
         for line in try Self.lines(path) where events.count < limit {
@@ -129,7 +134,10 @@ struct CaptureBatches {
             case .signed: builder.signed((value as? NSNumber)?.int64Value ?? 0)
             case .unsigned: builder.unsigned((value as? NSNumber)?.uint64Value ?? 0)
             case .boolean: builder.boolean((value as? NSNumber)?.boolValue ?? false)
-            case .string: builder.string((value as? String) ?? "")
+            case .string:
+                // Bytes where the text is none.
+                let text = value as? [UInt8] ?? Array(((value as? String) ?? "").utf8)
+                builder.string(text.span.raw)
             case .hash: builder.hash(Self.bytes(value).span.raw)
             case .payload: builder.payload(Self.bytes(value).span.raw)
             }
@@ -138,6 +146,7 @@ struct CaptureBatches {
     }
 
     private static func bytes(_ value: Any) -> [UInt8] {
+        if let bytes = value as? [UInt8] { return bytes }
         let digits = Array(((value as? String) ?? "").utf8)
         return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
             UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)

@@ -4,6 +4,7 @@ import CollectorProtocol
 import Foundation
 import Glibc
 import NIOSSL
+import PostgreSQL
 import Testing
 
 @testable import AggregatorCore
@@ -42,26 +43,35 @@ struct FloodTests {
         return out.bytes
     }
 
-    /// The time from sending a batch to its acknowledgement, for `count` batches one after another; milliseconds.
-    private static func roundTrips(_ agent: TestAgent, from first: UInt64, count: Int) throws -> [Double] {
-        try (0..<UInt64(count)).map { index in
-            let begun = ps_monotonic_ns()
-            try agent.send(batch: batch(first + index))
-            try agent.awaitCommitted([77: first + index])
-            return Double(ps_monotonic_ns() - begun) / 1e6
+    /// Sends `count` batches one after another, each when the one before is committed.
+    private static func sendSingly(_ agent: TestAgent, from first: UInt64, count: Int) throws {
+        for sequence in first..<first + UInt64(count) {
+            try agent.send(batch: batch(sequence))
+            try agent.awaitCommitted([77: sequence])
         }
     }
 
-    /// Batches a second, of `count` that are sent without waiting.
-    private static func throughput(_ agent: TestAgent, from first: UInt64, count: Int) throws -> Double {
-        let begun = ps_monotonic_ns()
-        // The window holds 256 batches.
+    /// Sends `count` batches as fast as the window, which holds 256, lets it.
+    private static func sendQuickly(_ agent: TestAgent, from first: UInt64, count: Int) throws {
         for start in stride(from: 0, to: count, by: 200) {
             let last = first + UInt64(min(start + 200, count)) - 1
             for sequence in first + UInt64(start)...last { try agent.send(batch: batch(sequence)) }
             try agent.awaitCommitted([77: last])
         }
-        return Double(count) / (Double(ps_monotonic_ns() - begun) / 1e9)
+    }
+
+    /// Records stored of the agent, numbers without a record, and the last number.
+    private static func stored(_ conninfo: String) throws -> String? {
+        try Connection(conninfo).execute(
+            "SELECT records || ' ' || gap_seqs || ' ' || durable_seq FROM peerscope.stream"
+        ).scalar
+    }
+
+    /// Whether `condition` comes true within a minute, however busy the machine is.
+    private static func comesTrue(_ condition: () -> Bool) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while !condition(), Date() < deadline { usleep(50_000) }
+        return condition()
     }
 
     /// Who does what an attacker can do without a certificate, from many addresses, until it is stopped.
@@ -70,7 +80,8 @@ struct FloodTests {
         private let lock = NSLock()
         private var stopped = false
         private var threads = 0
-        private(set) var idle: [SocketLink] = []
+        /// The most idle connections that were open at a time.
+        private(set) var mostHeld = 0
         private(set) var connections = 0
         private(set) var written = 0
 
@@ -90,10 +101,10 @@ struct FloodTests {
                         if let link = try? SocketLink(port: port, from: source) { held.append(link) }
                         lock.withLock { connections += 1 }
                     }
-                    lock.withLock { idle = held }
+                    held.removeAll(where: \.isClosed)
+                    lock.withLock { mostHeld = max(mostHeld, held.count) }
                     usleep(200_000)
                 }
-                lock.withLock { idle = [] }
             }
         }
 
@@ -118,11 +129,11 @@ struct FloodTests {
             }
         }
 
-        /// Connections that are made and left as fast as they are admitted.
-        func knocking() {
+        /// Connections that are made and left as fast as they are admitted, `count` at most.
+        func knocking(_ count: UInt32) {
             run { [self] in
                 var number: UInt32 = 0
-                while !isStopped {
+                while !isStopped, number < count {
                     number += 1
                     _ = try? SocketLink(port: port, from: 0x7f00_0300 + number % 20)
                     lock.withLock { connections += 1 }
@@ -149,69 +160,65 @@ struct FloodTests {
     private static let helloOfTLS: [UInt8] =
         [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3] + [UInt8](repeating: 7, count: 400)
 
+    // The tests below measure no time: a machine that does something else meanwhile makes everything slow. An agent that a
+    // flood hindered would wait for its answers for longer than the 20 s that a link waits, or lose its connection.
+
     @Test func fiveHundredIdleConnectionsAndSlowWritersLeaveAnAgentAlone() throws {
-        let (aggregator, log, identity, _) = try Self.setUp()
+        let (aggregator, log, identity, conninfo) = try Self.setUp()
         defer { aggregator.stop() }
         let agent = try TestAgent(port: aggregator.port, identity)
         _ = try agent.greet([("alpha", 77)], agent: "host-a")
-        _ = try Self.roundTrips(agent, from: 1, count: 5)
-        let quiet = try Self.roundTrips(agent, from: 6, count: 20).sorted()
-        let quietRate = try Self.throughput(agent, from: 26, count: 2000)
+        try Self.sendSingly(agent, from: 1, count: 5)
 
         let strangers = Strangers(port: aggregator.port)
         strangers.idle(500)
         strangers.dripping(50, Self.helloOfTLS)
         strangers.dripping(50, TestAgent.hello([("alpha", 77)]).frame)
-        Thread.sleep(forTimeInterval: 3)
-        let busy = try Self.roundTrips(agent, from: 2026, count: 60).sorted()
-        let busyRate = try Self.throughput(agent, from: 2086, count: 2000)
-        // An agent that comes now gets in as well.
-        let newcomer = Date()
+        // All places for those who have not greeted are taken, and there are more who want them.
+        #expect(
+            Self.comesTrue {
+                strangers.connections >= 600 && strangers.mostHeld >= 150 && strangers.written > 100
+            })
+        try Self.sendSingly(agent, from: 6, count: 20)
+        try Self.sendQuickly(agent, from: 26, count: 1000)
+        // An agent that comes now gets in as well, and finds everything that was acknowledged.
         let second = try TestAgent(port: aggregator.port, identity)
-        _ = try second.greet([("alpha", 77)], agent: "host-a")
-        let greeting = Date().timeIntervalSince(newcomer)
-        let (connections, written) = (strangers.connections, strangers.written)
-        let held = strangers.idle.count
+        let welcome = try second.greet([("alpha", 77)], agent: "host-a")
+        #expect(welcome.streams.map(\.durableSequence) == [1025])
+        try Self.sendSingly(second, from: 1026, count: 5)
         strangers.stop()
-        let after = try Self.roundTrips(agent, from: 4086, count: 20).sorted()
-        let afterRate = try Self.throughput(agent, from: 4106, count: 2000)
 
-        print(
-            "round trip of a batch, median: \(quiet[10]) and \(after[10]) ms alone, \(busy[30]) ms (worst \(busy[59])) beside "
-                + "\(connections) connections of strangers (\(held) held) and \(written) bytes in drops; "
-                + "greeting \(greeting) s; batches a second: \(Int(quietRate)) and \(Int(afterRate)) alone, \(Int(busyRate)) beside them"
-        )
-        #expect(connections >= 600 && written > 100)
-        #expect(held >= 150)
-        // A batch waits for others for 100 ms and is then committed: that is what a round trip consists of.
-        // Other tests run meanwhile; an agent that suffered would wait for seconds.
-        #expect(busy[30] < 2 * max(quiet[10], after[10]) + 100)
-        #expect(busyRate > min(quietRate, afterRate) / 3)
-        #expect(greeting < 3)
-        #expect(log.awaits("refused a connection"))
+        #expect(log.awaits("refused a connection", "others came, and this one had not greeted yet"))
+        // Nothing has happened to the agent's connections, and everything it sent is stored once.
+        #expect(log.lines.filter { $0.contains("ending a connection") || $0.contains("disconnected") } == [])
+        try agent.send(Ping(id: 1, sent: 1))
+        #expect(try agent.receive().type == .pong)
+        #expect(try Self.stored(conninfo) == "1030 0 1030")
     }
 
     @Test func aStormOfConnectionsLeavesAnAgentAlone() throws {
-        let (aggregator, log, identity, _) = try Self.setUp()
+        let (aggregator, log, identity, conninfo) = try Self.setUp()
         defer { aggregator.stop() }
         let agent = try TestAgent(port: aggregator.port, identity)
         _ = try agent.greet([("alpha", 77)], agent: "host-a")
-        _ = try Self.roundTrips(agent, from: 1, count: 5)
-        let quiet = try Self.roundTrips(agent, from: 6, count: 20).sorted()
         let strangers = Strangers(port: aggregator.port)
-        strangers.knocking()
-        let busy = try Self.roundTrips(agent, from: 26, count: 40).sorted()
-        let connections = strangers.connections
+        strangers.knocking(20_000)
+        var sent = 0
+        repeat {
+            try Self.sendSingly(agent, from: UInt64(sent) + 1, count: 5)
+            sent += 5
+        } while (strangers.connections < 4000 || sent < 40) && sent < 10_000
+        let second = try TestAgent(port: aggregator.port, identity)
+        let welcome = try second.greet([("alpha", 77)], agent: "host-a")
+        #expect(welcome.streams.map(\.durableSequence) == [UInt64(sent)])
         strangers.stop()
-        let after = try Self.roundTrips(agent, from: 66, count: 20).sorted()
-        print(
-            "round trip of a batch, median: \(quiet[10]) and \(after[10]) ms alone, \(busy[20]) ms (worst \(busy[39])) in a storm of \(connections) connections"
-        )
-        #expect(connections > 500)
-        #expect(busy[20] < 2 * max(quiet[10], after[10]) + 150)
-        // The log tells of it and stays short.
+        #expect(strangers.connections >= 4000)
+        // The log tells of it and stays short, whatever the storm's size: 200 lines, then five a second.
         #expect(log.awaits("refused more connections", "count="))
-        #expect(log.lines.count < 600)
+        let written = log.lines.count { $0.contains("refused a connection") }
+        #expect(written >= 10 && written < strangers.connections / 3)
+        #expect(log.lines.filter { $0.contains("ending a connection") || $0.contains("disconnected") } == [])
+        #expect(try Self.stored(conninfo) == "\(sent) 0 \(sent)")
     }
 
     @Test func whoDoesNotGreetInTenSecondsIsCutOff() throws {
@@ -221,9 +228,9 @@ struct FloodTests {
         let silent = try SocketLink(port: aggregator.port, from: 0x7f00_0002)
         let halfway = try SocketLink(port: aggregator.port, from: 0x7f00_0003)
         try halfway.send(Array(Self.helloOfTLS[..<100]))
-        for link in [silent, halfway] { #expect(throws: LinkFailure.self) { try link.receive() } }
-        let seconds = Date().timeIntervalSince(begun)
-        #expect(seconds > 9 && seconds < 13)
+        #expect(Self.comesTrue { silent.isClosed && halfway.isClosed })
+        // Not a moment earlier than it is said to be.
+        #expect(Date().timeIntervalSince(begun) > 9)
         #expect(log.awaits("refused a connection", "nothing was sent within 10 s", "from=127.0.0.2:"))
         #expect(log.awaits("refused a connection", "expected HELLO within 10 s", "from=127.0.0.3:"))
     }
@@ -242,18 +249,21 @@ struct FloodTests {
         #expect(log.awaits("ending a connection", "ping: expected at most 50 a second"))
     }
 
-    @Test func anAgentsFifthConnectionEndsItsFirst() throws {
+    @Test func anAgentsFifthConnectionEndsItsFirstAndSoOn() throws {
         let (aggregator, log, identity, _) = try Self.setUp()
         defer { aggregator.stop() }
         var agents: [TestAgent] = []
-        for _ in 0..<5 {
+        // Each time the oldest has to go before there is memory for the newest.
+        for _ in 0..<8 {
             let agent = try TestAgent(port: aggregator.port, identity)
             _ = try agent.greet([("alpha", 77)], agent: "host-a")
             agents.append(agent)
         }
-        #expect(try agents[0].receive().type == .goodbye)
-        #expect(log.awaits("ending a connection", "the agent has connected again"))
-        try agents[1].send(Ping(id: 1, sent: 1))
-        #expect(try agents[1].receive().type == .pong)
+        for agent in agents[..<4] { #expect(try agent.receive().type == .goodbye) }
+        #expect(log.awaits("ending a connection", "the agent has connected again", times: 4))
+        for agent in agents[4...] {
+            try agent.send(Ping(id: 1, sent: 1))
+            #expect(try agent.receive().type == .pong)
+        }
     }
 }

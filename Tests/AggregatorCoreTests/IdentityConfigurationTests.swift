@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import AggregatorCore
@@ -33,6 +34,24 @@ struct IdentityConfigurationTests {
     func whatMakesNoSenseIsRefusedWithItsPlace(_ yaml: String) {
         let error = #expect(throws: AggregatorError.self) { try settings(yaml) }
         #expect(error?.description.contains("aggregator.yaml:1") == true)
+    }
+
+    @Test func aFileWithThePasswordOfTheDatabaseHasToBePrivate() throws {
+        let path = "/tmp/peerscope-configuration-\(UInt64.random(in: 0 ... .max)).yaml"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func merge(_ yaml: String, mode: Int) throws {
+            try Data(yaml.utf8).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            var configuration = AggregatorConfiguration()
+            try configuration.merge(file: path)
+        }
+        let secret = "listen: 127.0.0.1:1\ndatabase: postgres://u:S3CRET@h/d\n"
+        try merge(secret, mode: 0o600)
+        let error = #expect(throws: AggregatorError.self) { try merge(secret, mode: 0o644) }
+        let text = error?.description ?? ""
+        #expect(text.contains("\(path):2: the database's password is here, and anybody can get at it"))
+        #expect(text.contains("chmod 600 \(path)") && !text.contains("S3CRET"))
+        try merge("database: postgres://u@h/d\n", mode: 0o644)
     }
 
     @Test func theFolderIsKnownWithoutTheDatabase() {

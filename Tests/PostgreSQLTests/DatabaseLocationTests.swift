@@ -44,6 +44,18 @@ struct DatabaseLocationTests {
         #expect(shown.contains("***"))
     }
 
+    @Test("it is known whether a password is there")
+    func carries() {
+        for with in [
+            "postgres://u:p@h/d", "postgres://h/d?password=x", "host=h password=x", "sslpassword = ''",
+        ] {
+            #expect(DatabaseLocation.carriesPassword(with), "\(with)")
+        }
+        for without in ["postgres://u@h/d", "host=h user=u", "passfile=/x host=h", "embedded:/srv/db"] {
+            #expect(!DatabaseLocation.carriesPassword(without), "\(without)")
+        }
+    }
+
     @Test("what is no secret stays readable")
     func keeps() {
         #expect(

@@ -85,14 +85,21 @@ public struct AgentRun {
 
     /// An agent started by root becomes the configured user; in any case it keeps no capability.
     private func dropPrivileges() throws(AgentError) {
+        var account: SystemUser?
         if getuid() == 0, let user = configuration.user {
-            let account = try SystemUser(named: user)
+            let found = try SystemUser(named: user)
             try Files.makeFolder(configuration.state, mode: 0o700)
-            _ = unsafe chown(configuration.state, account.uid, account.gid)
-            try account.become()
+            guard unsafe chown(configuration.state, found.uid, found.gid) == 0 else {
+                throw Files.failure("giving \(configuration.state) to user \(user)")
+            }
+            account = found
         }
-        let result = ps_drop_all_capabilities()
-        guard result == 0 else { throw Files.failure("giving up capabilities", -result) }
+        try Capabilities.keepOnly([], becoming: account)
+        if getuid() == 0 {
+            log.warning(
+                "running as root, whose files it can read and change although it has no capabilities",
+                metadata: ["hint": "set `user`, or start it as another user"])
+        }
     }
 }
 

@@ -9,6 +9,8 @@ struct AggregatorCommand: ParsableCommand {
         abstract: "Takes what Peerscope's agents send and stores it in PostgreSQL.",
         version: "peerscope-aggregator \(Aggregator.version)",
         subcommands: [
-            RunCommand.self, MigrateCommand.self, EnrollCommand.self, RevokeCommand.self, ReplayCommand.self,
+            RunCommand.self, MigrateCommand.self, EnrollCommand.self, EnrolledCommand.self,
+            RevokeCommand.self,
+            ReplayCommand.self,
         ])
 }

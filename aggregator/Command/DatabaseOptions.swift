@@ -32,6 +32,11 @@ struct DatabaseOptions: ParsableArguments {
         var configuration = AggregatorConfiguration()
         if let file = config ?? environment["PEERSCOPE_CONFIG"] { try configuration.merge(file: file) }
         configuration.merge(environment: environment)
+        if let database, DatabaseLocation.carriesPassword(database) {
+            StandardError.write(
+                "warning: every user of this host can read the password in --database as long as this runs; "
+                    + "put it into $PEERSCOPE_DATABASE, a file for --config with mode 600, or ~/.pgpass\n")
+        }
         configuration.set(.database, database, source: "--database")
         configuration.set(.dataDir, dataDir, source: "--data-dir")
         configuration.set(.logLevel, logLevel, source: "--log-level")

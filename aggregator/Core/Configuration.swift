@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Identity
 internal import PostgreSQL
 internal import Yams
 
@@ -63,6 +64,12 @@ public struct AggregatorConfiguration: Sendable, Equatable {
             throw AggregatorError("\(path) cannot be read", hint: "does it exist, and may this user read it?")
         }
         try merge(yaml: text, name: path)
+        guard let database = values[.database], database.source.hasPrefix(path + ":"),
+            DatabaseLocation.carriesPassword(database.text), let lax = IdentityFile.laxness(of: path)
+        else { return }
+        throw AggregatorError(
+            "\(database.source): the database's password is here, and \(lax)",
+            hint: "chmod 600 \(path); if others have read it, give the role another password")
     }
 
     /// Takes in YAML text, called `name` in errors.

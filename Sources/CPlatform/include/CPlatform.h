@@ -1,5 +1,5 @@
 /* What Swift cannot express: the CRC32C instruction, acquire loads and release stores on shared memory,
- * capabilities, adjtimex. Nothing here allocates or keeps state. */
+ * capabilities, system call filters, adjtimex. Nothing here allocates or keeps state. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +33,17 @@ struct ps_clock_quality {
 };
 struct ps_clock_quality ps_clock_quality_now(void);
 
-/* PR_SET_NO_NEW_PRIVS and an empty capability set. 0, or -errno. */
-int ps_drop_all_capabilities(void);
+/* Gives up for good every capability of the calling thread that is not a bit of `keep`, in all five sets as far as
+ * it may, and sets no_new_privs. The inheritable and ambient sets end empty. 0, or -errno. */
+int ps_keep_only_capabilities(uint64_t keep);
+/* Takes capabilities that are no bit of `keep` from the bounding set, which CAP_SETPCAP may; nobody else's changes.
+ * 0, or -errno. */
+int ps_drop_bounding_capabilities(uint64_t keep);
+/* Gives up supplementary groups, which who is not privileged may not and keeps. 0, or -errno. */
+int ps_drop_groups(void);
+/* From here on all threads of this process can read files, use eBPF and write to what is open; sockets, processes,
+ * other processes' memory and everything else fail with EPERM. 0, or -errno. */
+int ps_allow_only_attaching(void);
 /* setgroups, setgid, setuid to one user. 0, or -errno. */
 int ps_become_user(uint32_t uid, uint32_t gid);
 /* The effective capability set as bits, or 0 with *error = errno. */

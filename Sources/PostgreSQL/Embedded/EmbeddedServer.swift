@@ -398,7 +398,13 @@ public final class EmbeddedServer: Sendable {
         _ operation: String
     ) throws(PostgreSQLError) {
         let log = directory + "/postgres.log"
-        try write("", to: log, appending: true, operation)
+        // It quotes statements, and those quote what peers have sent.
+        try write("", to: log, appending: true, mode: 0o600, operation)
+        guard unsafe chmod(log, 0o600) == 0 else {
+            throw PostgreSQLError(
+                message: "cannot close \(log) to others: \(FileSystem.text(ofError: errno))",
+                hint: "it belongs to somebody else: move it away", operation: operation)
+        }
         try give(log, user, operation)
         // pg_ctl hands its arguments to a shell: the names are relative, and the socket's is quoted.
         let shellQuoted = socketDirectory.split(separator: "'", omittingEmptySubsequences: false)
@@ -513,9 +519,9 @@ public final class EmbeddedServer: Sendable {
     }
 
     private static func write(
-        _ text: String, to path: String, appending: Bool = false, _ operation: String
+        _ text: String, to path: String, appending: Bool = false, mode: UInt32 = 0o644, _ operation: String
     ) throws(PostgreSQLError) {
-        let error = FileSystem.write(text, to: path, appending: appending)
+        let error = FileSystem.write(text, to: path, appending: appending, mode: mode)
         guard error == 0 else {
             throw PostgreSQLError(
                 message: "cannot write \(path): \(FileSystem.text(ofError: error))",

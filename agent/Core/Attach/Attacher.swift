@@ -47,9 +47,8 @@ public final class Attacher {
         guard !configuration.nodes.isEmpty else {
             throw AgentError(doing: doing, reason: "no node is configured", remedy: "add one under `nodes`")
         }
-        var error: Int32 = 0
-        // CAP_BPF (39) or CAP_SYS_ADMIN (21).
-        guard unsafe ps_effective_capabilities(&error) & (1 << 39 | 1 << 21) != 0 else {
+        let held = Capabilities.effective
+        guard held.contains(.bpf) || held.contains(.systemAdministration) else {
             throw AgentError(
                 doing: doing, reason: "eBPF needs privileges that this user does not have",
                 remedy: "start it with sudo, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; "
@@ -75,7 +74,7 @@ public final class Attacher {
         meta.nodes = UInt64(PS_NODES)
         try capture.maps.meta.set(0, meta)
         try configuration.policy.install(in: capture.maps)
-        if let user = configuration.user { try folder.give(to: SystemUser(named: user)) }
+        if let user = configuration.user { try folder.give(to: SystemUser(named: user), log: log) }
     }
 
     /// Whether no attacher before this one has programs attached any more: two would write each event twice.
@@ -130,8 +129,10 @@ public final class Attacher {
         _ = unsafe setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK, for kernels before 5.11
     }
 
-    /// Attaches and watches until `stop` says so.
+    /// Attaches and watches until `stop` says so. The process can do nothing else from here on, see
+    /// ``Confinement``.
     public func run(until stop: StopSignal) throws {
+        try Confinement.enter(keeping: Confinement.needed(for: configuration))
         try adoptSlots()
         var nextScan: UInt64 = 0
         while !stop.isRaised {

@@ -42,13 +42,34 @@ struct BPFFolder {
     }
 
     /// Hands folder and pins to the streamer's user, and to nobody else.
-    func give(to user: SystemUser) throws(AgentError) {
+    func give(to user: SystemUser, log: Logger) throws(AgentError) {
         for file in [path] + CaptureMaps.names.map({ path + "/" + $0 }) {
             guard unsafe chown(file, user.uid, user.gid) == 0 else {
                 throw Files.failure("giving \(file) to user \(user.name)")
             }
         }
-        _ = unsafe chmod(path, 0o700)
+        guard unsafe chmod(path, 0o700) == 0 else { throw Files.failure("closing \(path) to others") }
+        try letPass(user, log: log)
+    }
+
+    /// Lets the user pass through the folders above, which systemd mounts for root alone. What is in them is protected
+    /// by its own permissions.
+    private func letPass(_ user: SystemUser, log: Logger) throws(AgentError) {
+        var folder = ""
+        for part in path.split(separator: "/").dropLast() {
+            folder += "/" + part
+            guard let access = FileAccess(folder), !access.allows(1, to: user),
+                unsafe ps_is_bpffs(folder) == 1
+            else {
+                continue
+            }
+            guard unsafe chmod(folder, access.mode | 0o001) == 0 else {
+                throw Files.failure("letting user \(user.name) pass through \(folder)")
+            }
+            log.notice(
+                "others may now pass through a folder that only its owner could enter",
+                metadata: ["path": "\(folder)", "user": "\(user.name)"])
+        }
     }
 }
 
@@ -59,21 +80,22 @@ public struct SystemUser: Sendable {
     let uid: uid_t
     let gid: gid_t
 
+    /// The name of user `id`, or the number when it has none.
+    static func name(_ id: uid_t) -> String {
+        guard let entry = unsafe getpwuid(id) else { return "\(id)" }
+        return unsafe String(cString: entry.pointee.pw_name)
+    }
+
     /// Looks up `name`.
     public init(named name: String) throws(AgentError) {
         guard let entry = unsafe getpwnam(name) else {
             throw AgentError(
                 doing: "looking up user \(name)", reason: "there is no such user",
-                remedy: "create it with `useradd --system \(name)`, or set `user` to another")
+                remedy: "create it with `useradd --system --no-create-home \(name)`, or set `user` to another"
+            )
         }
         self.name = name
         unsafe uid = entry.pointee.pw_uid
         unsafe gid = entry.pointee.pw_gid
-    }
-
-    /// Becomes this user for good.
-    func become() throws(AgentError) {
-        let result = ps_become_user(uid, gid)
-        guard result == 0 else { throw Files.failure("becoming user \(name)", -result) }
     }
 }

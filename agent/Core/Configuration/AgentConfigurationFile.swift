@@ -1,3 +1,4 @@
+import Glibc
 import Identity
 import Tracepoints
 import Yams
@@ -16,8 +17,8 @@ public struct AgentConfigurationFile {
     public static func apply(_ path: String, to configuration: inout AgentConfiguration) throws(AgentError) {
         guard let text = Files.text(path) else {
             throw AgentError(
-                doing: "reading \(path)", reason: "it cannot be read",
-                remedy: "check the path given with --config")
+                doing: "reading \(path)", reason: unsafe String(cString: strerror(errno)),
+                remedy: "check the path given with --config, and that this user may read it")
         }
         let file = AgentConfigurationFile(path: path)
         let root: Node?

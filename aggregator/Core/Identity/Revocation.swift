@@ -19,11 +19,7 @@ public enum Revocation {
         dataDirectory: String, names: [String], now: Date = Date()
     ) throws -> Outcome {
         let folder = TLSFolder(dataDirectory: dataDirectory)
-        guard folder.has(folder.agents) else {
-            throw AggregatorError(
-                "no agent is enrolled in \(folder.path)",
-                hint: "name the aggregator's folder with --data-dir, or its --config or --database")
-        }
+        try folder.requireAgents()
         return try folder.locked {
             let records = try AgentRecord.all(folder)
             var list = try RevocationList(folder)

@@ -10,7 +10,7 @@ internal import Identity
 ///     address                 where agents are told to connect
 ///     lock                    held by whoever changes any of it
 ///
-/// `run`, `enroll` and `revoke` are processes of their own that work on it at the same time: each file is replaced
+/// `run`, `enroll`, `enrolled` and `revoke` are processes of their own that work on it at the same time: each file is replaced
 /// as a whole, and who changes something holds the lock.
 struct TLSFolder: Sendable {
     let path: String
@@ -29,6 +29,15 @@ struct TLSFolder: Sendable {
     func make() throws {
         try IdentityFile.makeFolder(path)
         try IdentityFile.makeFolder(agents)
+    }
+
+    /// Refuses a folder in which nobody was ever enrolled: it is most likely another's.
+    func requireAgents() throws {
+        guard has(agents) else {
+            throw AggregatorError(
+                "no agent is enrolled in \(path)",
+                hint: "name the aggregator's folder with --data-dir, or its --config or --database")
+        }
     }
 
     /// Runs `body` while no other process changes anything here.

@@ -60,7 +60,8 @@ final class AgentHandler: ChannelInboundHandler {
         origin = nil
         // Batches on their way keep this handler alive.
         received = ByteBuffer()
-        if !connection.isClosed { logger.info("agent disconnected") }
+        // Strangers come and go without a line each: the gate counts those that it has cut off.
+        if !connection.isClosed, !streams.isEmpty { logger.info("agent disconnected") }
         _ = connection.close(.done, reason: "")
         context.fireChannelInactive()
     }
@@ -70,6 +71,8 @@ final class AgentHandler: ChannelInboundHandler {
             if let certificate, agent == nil {
                 gate.refused(context.remoteAddress, .certificate, certificate.reason(error))
                 _ = connection.close(.unauthorised, reason: "")
+            } else if streams.isEmpty {
+                gate.refused(context.remoteAddress, .conduct, "\(error)")
             } else {
                 logger.info("connection failed", metadata: ["error": "\(error)"])
             }
@@ -163,21 +166,40 @@ final class AgentHandler: ChannelInboundHandler {
         }
         logger[metadataKey: "agent"] = "\(hello.agentID)"
         gate.greeted(context.channel, agent: hello.agentID)
+        register(context, hello, patience: Self.patience)
+    }
+
+    /// How often it is tried to get memory for an agent, a fifth of a second apart: its older connections have just been
+    /// told to go, and what they hold is given back on another thread.
+    private static let patience = 15
+
+    private func register(_ context: ChannelHandlerContext, _ hello: Hello, patience: Int) {
+        guard !connection.isClosed else { return }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let loop = context.eventLoop
         intake.register(hello) { registration in
-            loop.execute { bound.value.handler.registered(bound.value.context, hello.agentID, registration) }
+            loop.execute {
+                bound.value.handler.registered(bound.value.context, hello, registration, patience: patience)
+            }
         }
     }
 
     private func registered(
-        _ context: ChannelHandlerContext, _ agentID: String, _ registration: Registration
+        _ context: ChannelHandlerContext, _ hello: Hello, _ registration: Registration, patience: Int
     ) {
         guard !connection.isClosed else { return }
-        guard let grant = intake.grant(to: agentID) else {
-            return refuse(
-                context, .limit, .shuttingDown,
-                "batches of earlier connections of agent \(agentID) are still being stored")
+        guard let grant = intake.grant(to: hello.agentID) else {
+            guard patience > 1 else {
+                return refuse(
+                    context, .limit, .shuttingDown,
+                    "batches of earlier connections of agent \(hello.agentID) are still being stored")
+            }
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: .milliseconds(200)) {
+                // Where its streams stand has changed with what was stored meanwhile.
+                bound.value.handler.register(bound.value.context, hello, patience: patience - 1)
+            }
+            return
         }
         origin = ConnectionOrigin(self, context, grant)
         for stream in registration.streams { streams[stream.position.streamID] = stream }
@@ -292,6 +314,9 @@ final class AgentHandler: ChannelInboundHandler {
                 logger.info("ending a connection", metadata: ["reason": "\(event.reason)"])
                 send(context, goodbye)
             }
+            // What is not on its way to the database gives its memory back now: TLS says goodbye for seconds to a peer that
+            // is no longer there.
+            origin = nil
             context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
         }
