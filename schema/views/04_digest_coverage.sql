@@ -310,7 +310,9 @@ COMMENT ON FUNCTION peerscope.store_clock_audit(date) IS
 CREATE OR REPLACE FUNCTION peerscope.digest_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql
     -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
-    SET jit = off
+    -- What is compared is a day's rows of the whole fleet: where the planner thinks that they do not fit, NOT IN compares each
+    -- with each.
+    SET jit = off SET work_mem = '64MB'
     AS $$
 BEGIN
     PERFORM peerscope.store_coverage(of_day);
