@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_addresses_fanout(of_day date) RETURN
 DECLARE
     day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to CONSTANT timestamptz := day_at + interval '1 day';
-    margin CONSTANT interval := clock_margin();
+    margin CONSTANT interval := clock_margin(of_day);
 BEGIN
     -- Every step is a table of its own with statistics: the planner takes a day that ANALYZE has not seen for an empty one,
     -- and would compare each announcement with each entry.
