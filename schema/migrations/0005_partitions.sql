@@ -1,5 +1,14 @@
 -- Daily partitions of the event tables.
 
+-- Two of the tables by day hold a key once a day: a leaf is unique where its parent cannot be, since the partition
+-- key is a time.
+CREATE FUNCTION peerscope.leaf_key(parent text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT CASE parent WHEN 'tx_sighting' THEN 'node_id, hash'
+                             WHEN 'addr_day' THEN 'node_id, network, addr, port, class' END $$;
+COMMENT ON FUNCTION peerscope.leaf_key(text) IS
+    'The columns that are unique inside a day''s partition of a table; NULL for event tables, which have no key.';
+
 -- CREATE TABLE … PARTITION OF waits behind every reader of the parent and would stall COPY for seconds.
 -- So a leaf is built beside its parent, with a CHECK that spares ATTACH the scan, and then attached under
 -- SHARE UPDATE EXCLUSIVE. The advisory lock makes writers that need the same day at once take turns; whoever
@@ -38,15 +47,24 @@ BEGIN
 
     FOREACH parent IN ARRAY missing LOOP
         leaf := parent || suffix;
+        IF to_regclass(format('peerscope.%I', leaf)) IS NOT NULL THEN
+            RAISE EXCEPTION 'table % is no partition of % and cannot become one', leaf, parent
+                USING DETAIL = 'It was detached, and not dropped since.',
+                      HINT = 'When retention is over, the next round of maintenance drops it. Rename it to keep it.';
+        END IF;
         EXECUTE format('CREATE TABLE peerscope.%I (LIKE peerscope.%I INCLUDING ALL,
                             CONSTRAINT day CHECK (ts >= %L AND ts < %L))',
                        leaf, parent, from_txt, to_txt);
+        IF peerscope.leaf_key(parent) IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE peerscope.%I ADD UNIQUE (%s)', leaf, peerscope.leaf_key(parent));
+        END IF;
         EXECUTE format('ALTER TABLE peerscope.%I ATTACH PARTITION peerscope.%I FOR VALUES FROM (%L) TO (%L)',
                        parent, leaf, from_txt, to_txt);
         -- The partition bound says the same; a second check would cost each row.
         EXECUTE format('ALTER TABLE peerscope.%I DROP CONSTRAINT day', leaf);
         IF to_regrole('peerscope_ingest') IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON peerscope.%I TO peerscope_ingest', leaf);
+            EXECUTE format('GRANT %s ON peerscope.%I TO peerscope_ingest',
+                           CASE WHEN peerscope.leaf_key(parent) IS NULL THEN 'SELECT, INSERT' ELSE 'SELECT, INSERT, UPDATE' END, leaf);
         END IF;
         made := made + 1;
     END LOOP;

@@ -176,6 +176,8 @@ CREATE OR REPLACE FUNCTION peerscope.store_clock_audit(of_day date) RETURNS void
 DECLARE
     since  timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     until  timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    -- The clock that is to be audited may be hours off.
+    margin interval := clock_margin(of_day);
     common bigint[];
 BEGIN
     -- Of millions of nonces those that two nodes saw are few: found in one pass, then fetched by index. A join of all
@@ -184,13 +186,13 @@ BEGIN
     SELECT coalesce(array_agg(nonce), '{}') INTO common
       FROM (SELECT nonce FROM ping_event
              WHERE msg_type = 'ping' AND nonce <> 0
-               AND ts >= since - interval '1 hour' AND ts < until + interval '1 hour'
+               AND ts >= since - margin AND ts < until + margin
                AND (node_id, run_id, peer_id) NOT IN (
                    SELECT s.node_id, s.run_id, s.peer_id
                      FROM peer_session s
                      LEFT JOIN fleet_link f USING (node_id, run_id, peer_id)
-                    WHERE (s.closed_at IS NULL OR s.closed_at >= since - interval '1 hour')
-                      AND s.opened_at < until + interval '1 hour'
+                    WHERE (s.closed_at IS NULL OR s.closed_at >= since - margin)
+                      AND s.opened_at < until + margin
                       AND s.own_nonce <> 0 AND s.peer_nonce <> 0 AND f.node_id IS NULL)
              GROUP BY nonce
             HAVING min(node_id) <> max(node_id) AND bool_or(inbound) AND NOT bool_and(inbound)) n;
@@ -203,7 +205,7 @@ BEGIN
           JOIN ping_event i ON i.nonce = o.nonce AND i.node_id <> o.node_id
          WHERE o.nonce = ANY (common) AND o.msg_type = 'ping' AND NOT o.inbound AND o.ts >= since AND o.ts < until
            AND i.nonce = ANY (common) AND i.msg_type = 'ping' AND i.inbound
-           AND i.ts >= since - interval '1 hour' AND i.ts < until + interval '1 hour'
+           AND i.ts >= since - margin AND i.ts < until + margin
     ),
     pair AS (
         SELECT from_node_id, from_run_id, from_peer_id, to_node_id, to_run_id, to_peer_id,
@@ -305,12 +307,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION peerscope.store_clock_audit(date) IS
-    'Stores clock_audit_sample and clock_audit_day of a UTC day anew, and the links that only pings tell of, in fleet_link. Reads ping_event of the day, and of what arrived up to an hour off.';
+    'Stores clock_audit_sample and clock_audit_day of a UTC day anew, and the links that only pings tell of, in fleet_link. Reads ping_event of the day, and of what arrived as far off as clocks are.';
 
 CREATE OR REPLACE FUNCTION peerscope.digest_coverage(of_day date) RETURNS void
     LANGUAGE plpgsql
     -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
-    SET jit = off
+    -- What is compared is a day's rows of the whole fleet: where the planner thinks that they do not fit, NOT IN compares each
+    -- with each.
+    SET jit = off SET work_mem = '64MB'
     AS $$
 BEGIN
     PERFORM peerscope.store_coverage(of_day);

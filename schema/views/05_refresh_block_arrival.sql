@@ -6,6 +6,19 @@ CREATE OR REPLACE FUNCTION peerscope.is_download(at timestamptz, clock_s float8,
 COMMENT ON FUNCTION peerscope.is_download(timestamptz, float8, timestamptz) IS
     'Whether a node that got a block at that time was in initial download: the header was older than 24 h by the node''s own clock, which is clock_s seconds ahead of the time given. NULL where the clock or the header''s time is not known.';
 
+CREATE OR REPLACE FUNCTION peerscope.queue_ms(of_node int, of_run bigint, of_tid int, at timestamptz) RETURNS float8
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT (peerscope.unix_us(at) - peerscope.unix_us(min(w.start_ts))) / 1000.0::float8
+      FROM peerscope.validation_window w
+     WHERE w.node_id = of_node AND w.run_id = of_run
+       AND w.connected_ts BETWEEN at - interval '1 hour' AND at
+       AND at <= coalesce(w.last_removal_ts, w.connected_ts) + interval '100 ms'
+       AND (w.tid = of_tid OR w.tid = 0 OR coalesce(of_tid, 0) = 0)
+$$;
+COMMENT ON FUNCTION peerscope.queue_ms(int, bigint, int, timestamptz) IS
+    'How long an event taken up at that time may have waited for its thread, which had been validating: back to the start of the earliest validation that may have held it up. NULL when none did.';
+
 -- Reads the temporary table touched_block (node_id int, hash bytea), and computes block_arrival anew for what is in
 -- it from block_announcement, block_connected and validation_window: so a row depends on the events alone, not on
 -- how they were cut into transactions.

@@ -139,7 +139,9 @@ COMMENT ON FUNCTION peerscope.blocks_of(date) IS
 CREATE OR REPLACE FUNCTION peerscope.digest_blocks(of_day date) RETURNS void
     LANGUAGE plpgsql
     -- Guesses about rows are high where little is known of a new day, and compiling costs more than it saves.
-    SET jit = off
+    -- What is compared is a day's rows of the whole fleet: where the planner thinks that they do not fit, NOT IN compares each
+    -- with each.
+    SET jit = off SET work_mem = '64MB'
     AS $$
 BEGIN
     PERFORM peerscope.store_block_summary(of_day);

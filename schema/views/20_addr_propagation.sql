@@ -1,17 +1,5 @@
 -- How an address travels through the fleet: episodes of gossip, and when each reached each node.
 
-CREATE OR REPLACE FUNCTION peerscope.clock_margin() RETURNS interval
-    LANGUAGE sql STABLE SET search_path = peerscope, pg_catalog, pg_temp
-    AS $$
-    SELECT least(interval '1 day', interval '1 hour'
-                 + coalesce(max(abs(c.corr_ns)), 0) / 1000 * interval '1 microsecond')
-      FROM node n
-      JOIN clock_segment c ON c.node_id = n.node_id
-       AND c.clk = (SELECT max(l.clk) FROM clock_segment l WHERE l.node_id = n.node_id)
-    $$;
-COMMENT ON FUNCTION peerscope.clock_margin() IS
-    'How far beyond a day in corrected time one has to read by the nodes'' own clocks: an hour for what goes on over midnight, and what the worst clock is off now, in all at most a day.';
-
 -- A day has at most one beginning of an address, and since a beginning takes 24 h of silence, all gossip about an
 -- address on one day belongs to one episode: to the one that begins on it, or to the last one before. So a day is
 -- computed from its own gossip and that of the day before, whatever the episode's length: it sets what nodes heard on
@@ -30,7 +18,7 @@ DECLARE
     day_at     CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     start_ns   CONSTANT bigint := unix_us(day_at) * 1000;
     end_ns     CONSTANT bigint := start_ns + 86400000000000;
-    margin     CONSTANT interval := clock_margin();
+    margin     CONSTANT interval := clock_margin(of_day);
     -- Days after this one have been computed without it, or with another idea of it.
     is_belated CONSTANT bool := EXISTS (SELECT FROM digest_state
                                          WHERE part = 'addresses_propagation' AND day > of_day);

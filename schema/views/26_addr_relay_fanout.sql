@@ -9,28 +9,30 @@ CREATE OR REPLACE FUNCTION peerscope.digest_addresses_fanout(of_day date) RETURN
 DECLARE
     day_at CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to CONSTANT timestamptz := day_at + interval '1 day';
-    margin CONSTANT interval := clock_margin();
+    margin CONSTANT interval := clock_margin(of_day);
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.forwarded, pg_temp.noted;
+    -- Every step is a table of its own with statistics: the planner takes a day that ANALYZE has not seen for an empty one,
+    -- and would compare each announcement with each entry.
+    DROP TABLE IF EXISTS pg_temp.received, pg_temp.sent, pg_temp.forwarded, pg_temp.noted;
+    -- What Core relays: gossip, and what a peer says of itself.
+    CREATE TEMP TABLE received ON COMMIT DROP AS
+    SELECT a.node_id, a.network, a.addr, a.port, a.announced_at,
+           min(unix_us(a.first_seen) + coalesce(c.corr_ns, 0) / 1000) AS t_us
+      FROM addr_announcement a
+      LEFT JOIN clock_segment c ON c.node_id = a.node_id AND c.clk = a.clk
+     WHERE a.class IN ('gossip', 'self') AND a.first_seen >= day_at AND a.first_seen < day_to
+     GROUP BY a.node_id, a.network, a.addr, a.port, a.announced_at;
+    ANALYZE received;
+    CREATE TEMP TABLE sent ON COMMIT DROP AS
+    SELECT e.node_id, e.network, e.addr, e.port, e.announced_at, e.run_id, e.peer_id,
+           unix_us(e.ts) + coalesce(c.corr_ns, 0) / 1000 AS t_us
+      FROM addr_entry e
+      LEFT JOIN clock_segment c ON c.node_id = e.node_id AND c.clk = e.clk
+     WHERE NOT e.inbound AND e.ts >= day_at AND e.ts < day_to + interval '10 minutes';
+    ANALYZE sent;
     CREATE TEMP TABLE forwarded ON COMMIT DROP AS
-    WITH received AS (
-        -- What Core relays: gossip, and what a peer says of itself.
-        SELECT a.node_id, a.network, a.addr, a.port, a.announced_at,
-               min(unix_us(a.first_seen) + coalesce(c.corr_ns, 0) / 1000) AS t_us
-          FROM addr_announcement a
-          LEFT JOIN clock_segment c ON c.node_id = a.node_id AND c.clk = a.clk
-         WHERE a.class IN ('gossip', 'self') AND a.first_seen >= day_at AND a.first_seen < day_to
-         GROUP BY a.node_id, a.network, a.addr, a.port, a.announced_at
-    ),
-    sent AS (
-        SELECT e.node_id, e.network, e.addr, e.port, e.announced_at, e.run_id, e.peer_id,
-               unix_us(e.ts) + coalesce(c.corr_ns, 0) / 1000 AS t_us
-          FROM addr_entry e
-          LEFT JOIN clock_segment c ON c.node_id = e.node_id AND c.clk = e.clk
-         WHERE NOT e.inbound AND e.ts >= day_at AND e.ts < day_to + interval '10 minutes'
-    ),
     -- What goes to one peer counts once.
-    told AS (
+    WITH told AS (
         SELECT r.node_id, r.network, r.addr, r.port, r.announced_at, r.t_us, min(s.t_us) AS sent_us
           FROM received r
           JOIN sent s USING (node_id, network, addr, port, announced_at)

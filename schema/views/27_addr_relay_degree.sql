@@ -113,7 +113,7 @@ DECLARE
     start_ns CONSTANT bigint := unix_us(day_at) * 1000;
     end_ns   CONSTANT bigint := start_ns + 86400000000000;
     soon_ns  CONSTANT bigint := 600000000000;
-    margin   CONSTANT interval := clock_margin();
+    margin   CONSTANT interval := clock_margin(of_day);
 BEGIN
     DROP TABLE IF EXISTS pg_temp.shared_session, pg_temp.exchange, pg_temp.told, pg_temp.listener, pg_temp.candidate,
                          pg_temp.carried;

@@ -97,12 +97,13 @@ CREATE OR REPLACE FUNCTION peerscope.tip_gaps(of_day date)
     LANGUAGE sql STABLE
     AS $$
     WITH bounds AS (
-        SELECT (of_day - 2)::timestamp AT TIME ZONE 'UTC' AS since, (of_day + 1)::timestamp AT TIME ZONE 'UTC' AS until
+        SELECT (of_day - 2)::timestamp AT TIME ZONE 'UTC' AS since, (of_day + 1)::timestamp AT TIME ZONE 'UTC' AS until,
+               peerscope.clock_margin(of_day) AS margin
     ),
     connected AS (
         SELECT a.node_id, a.height, min(peerscope.corrected(a.s6_ts, c.corr_ns)) AS at
           FROM bounds b
-          JOIN peerscope.block_arrival a ON a.s6_ts >= b.since - interval '1 hour' AND a.s6_ts < b.until + interval '1 hour'
+          JOIN peerscope.block_arrival a ON a.s6_ts >= b.since - b.margin AND a.s6_ts < b.until + b.margin
           LEFT JOIN peerscope.clock_segment c ON c.node_id = a.node_id AND c.clk = a.s6_clk
          WHERE a.height IS NOT NULL
          GROUP BY a.node_id, a.height

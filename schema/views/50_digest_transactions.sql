@@ -214,6 +214,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_tx_removals(of_day date) RETURNS voi
 DECLARE
     day_from timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to   timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    margin   interval := peerscope.clock_margin(of_day);
 BEGIN
     DROP TABLE IF EXISTS pg_temp.tx_removal;
     CREATE TEMP TABLE tx_removal ON COMMIT DROP AS
@@ -221,7 +222,7 @@ BEGIN
         SELECT e.txid, e.reason, count(*) AS nodes
           FROM peerscope.mempool_entry e
           LEFT JOIN peerscope.clock_segment c ON c.node_id = e.node_id AND c.clk = e.clk
-         WHERE e.removed_at >= day_from - interval '1 hour' AND e.removed_at < day_to + interval '1 hour'
+         WHERE e.removed_at >= day_from - margin AND e.removed_at < day_to + margin
            AND peerscope.corrected(e.removed_at, c.corr_ns) >= day_from
            AND peerscope.corrected(e.removed_at, c.corr_ns) < day_to AND e.reason IS NOT NULL
          GROUP BY e.txid, e.reason
@@ -248,6 +249,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_mempool_pairs(of_day date) RETURNS v
 DECLARE
     day_from timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to   timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    margin   interval := peerscope.clock_margin(of_day);
     tiles    int;
     a_tile   int;
     b_tile   int;
@@ -274,8 +276,8 @@ BEGIN
           JOIN newest n USING (node_id)
           LEFT JOIN peerscope.process_run r USING (node_id, run_id)
          WHERE i.tracepoint IN ('mempool:added', 'mempool:removed')
-           AND i.valid_from < day_to AND (i.valid_to > day_from - interval '1 day' OR i.valid_to IS NULL)
-           AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(i.valid_from, day_from - interval '1 day')
+           AND i.valid_from < day_to + margin AND (i.valid_to > day_from - interval '1 day' - margin OR i.valid_to IS NULL)
+           AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(i.valid_from, day_from - interval '1 day' - margin)
          GROUP BY i.node_id, i.run_id, i.tracepoint
     )
     SELECT a.node_id, a.run_id, t.from_s, t.to_s,
@@ -310,7 +312,7 @@ BEGIN
     CREATE TEMP TABLE pool_stay ON COMMIT DROP AS
     WITH entry AS (
         SELECT e.node_id, e.run_id, e.txid, e.added_at, e.clk, e.removed_at, e.fee, e.vsize
-          FROM peerscope.mempool_entry e WHERE e.removed_at >= day_from - interval '1 hour' AND e.added_at < day_to + interval '1 day'
+          FROM peerscope.mempool_entry e WHERE e.removed_at >= day_from - margin AND e.added_at < day_to + interval '1 day'
         UNION ALL
         SELECT e.node_id, e.run_id, e.txid, e.added_at, e.clk, e.removed_at, e.fee, e.vsize
           FROM (SELECT DISTINCT node_id, run_id FROM pool_span) s

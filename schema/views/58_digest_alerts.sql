@@ -26,6 +26,7 @@ CREATE OR REPLACE FUNCTION peerscope.digest_alert_samples(of_day date) RETURNS v
 DECLARE
     day_from timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to   timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    margin   interval := peerscope.clock_margin(of_day);
 BEGIN
     DROP TABLE IF EXISTS pg_temp.measured, pg_temp.new_alert_sample, pg_temp.tip_gap, pg_temp.usual_hour, pg_temp.touched_alert;
     -- rests_on: what a rule's minimum is compared with; NULL where it has none.
@@ -57,7 +58,7 @@ BEGIN
           FROM peerscope.block_arrival a
           LEFT JOIN peerscope.clock_segment c ON c.node_id = a.node_id AND c.clk = a.s6_clk
           LEFT JOIN peerscope.block_header h ON h.hash = a.hash
-         WHERE a.s6_ts >= day_from - interval '5 hours' AND a.s6_ts < day_to + interval '1 hour' AND a.height IS NOT NULL
+         WHERE a.s6_ts >= day_from - interval '4 hours' - margin AND a.s6_ts < day_to + margin AND a.height IS NOT NULL
          GROUP BY a.node_id, a.height
     ),
     look AS (
@@ -68,7 +69,8 @@ BEGIN
           JOIN peerscope.node n ON n.node_id = v.node_id AND n.network IS DISTINCT FROM 'regtest'
          CROSS JOIN generate_series(day_from, day_to - interval '10 minutes', interval '10 minutes') AS t (at)
          WHERE v.spans @> tstzrange(t.at - interval '4 hours', t.at, '[]')
-           AND NOT EXISTS (SELECT FROM connected c WHERE c.node_id = v.node_id AND c.is_regtest)
+           -- Found once, and not anew for each look.
+           AND v.node_id NOT IN (SELECT node_id FROM connected WHERE is_regtest)
     ),
     counted AS (
         SELECT l.node_id, l.at, count(c.height) AS blocks
@@ -228,8 +230,15 @@ CREATE OR REPLACE FUNCTION peerscope.raise_alerts() RETURNS void
 BEGIN
     DROP TABLE IF EXISTS pg_temp.new_alert;
     CREATE TEMP TABLE new_alert ON COMMIT DROP AS
-    WITH newest AS (
-        SELECT max(last_event_at) AS at FROM peerscope.stream
+    WITH clock AS (
+        -- By how much each node's clock was behind when last measured.
+        SELECT n.node_id, coalesce(c.corr_ns, 0) / 1000 * interval '1 microsecond' AS behind
+          FROM peerscope.node n
+          JOIN peerscope.clock_segment c ON c.node_id = n.node_id
+           AND c.clk = (SELECT max(l.clk) FROM peerscope.clock_segment l WHERE l.node_id = n.node_id)
+    ),
+    newest AS (
+        SELECT peerscope.newest_event() AS at
     ),
     sample AS (
         SELECT s.kind, s.node_id, s.subject, s.measure, s.at, s.until, s.value, r.below, r.lasting, r.hold,
@@ -259,7 +268,11 @@ BEGIN
                (array_agg(worst ORDER BY measure) FILTER (WHERE opens))[1] AS worst
           FROM measure GROUP BY kind, node_id, subject, span
     )
-    SELECT s.opened_at, CASE WHEN s.held_until < w.at THEN s.until END AS closed_at, n.name AS node, s.kind,
+    SELECT s.opened_at,
+           -- Where nodes are compared, samples have corrected times; others those of the node's own clock.
+           CASE WHEN s.held_until < w.at - CASE WHEN s.kind IN ('stale_tip', 'block_rate', 'mempool_divergence', 'spy_candidate')
+                                                THEN '0' ELSE coalesce(c.behind, '0') END
+                THEN s.until END AS closed_at, n.name AS node, s.kind,
            format(r.evidence, n.name, to_char(s.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00'),
                   to_char(s.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00'), s.subject) AS evidence,
            s.subject, s.measures, s.worst
@@ -267,6 +280,7 @@ BEGIN
      CROSS JOIN newest w
       JOIN peerscope.alert_rule r ON r.kind = s.kind AND r.measure = s.measures[1]
       LEFT JOIN peerscope.node n ON n.node_id = s.node_id
+      LEFT JOIN clock c ON c.node_id = s.node_id
      WHERE s.opened_at IS NOT NULL;
 
     DELETE FROM peerscope.alert a

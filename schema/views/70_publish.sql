@@ -32,7 +32,7 @@ DECLARE
     day_from CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to   CONSTANT timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
     -- By how much a node's clock may be off and its rows still count for the day.
-    margin   CONSTANT interval := '1 hour';
+    margin   CONSTANT interval := peerscope.clock_margin(of_day);
     unknown  CONSTANT bigint := 86400000000000;
 BEGIN
     DROP TABLE IF EXISTS pg_temp.candidate, pg_temp.told, pg_temp.trace;
@@ -110,6 +110,8 @@ CREATE OR REPLACE FUNCTION peerscope.publish_peers(of_day date) RETURNS void
 DECLARE
     day_from CONSTANT timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     day_to   CONSTANT timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+    -- What a node whose clock is hours off told on the day is its own all the same.
+    margin   CONSTANT interval := peerscope.clock_margin(of_day);
 BEGIN
     -- Our own: the other end of a link inside the fleet, and what a node told of without having been told before.
     INSERT INTO peerscope.public_own_address (addr, found_day)
@@ -120,7 +122,7 @@ BEGIN
             SELECT e.addr
               FROM (SELECT node_id, network, addr, port, min(ts) AS ts
                       FROM peerscope.addr_entry
-                     WHERE NOT inbound AND ts >= day_from AND ts < day_to
+                     WHERE NOT inbound AND ts >= day_from - margin AND ts < day_to + margin
                      GROUP BY node_id, network, addr, port) e
              WHERE NOT EXISTS (SELECT FROM peerscope.addr_sighting g
                                 WHERE g.node_id = e.node_id AND g.network = e.network AND g.addr = e.addr
