@@ -101,6 +101,8 @@ struct SegmentWriter {
         var written = 0
         var cycle: UInt32 = 0
         while written < count {
+            // The counters of the process before belong to it.
+            try seal()
             run += 1
             cycle += 1
             try start()
