@@ -188,7 +188,14 @@ let package = Package(
         // Benchmarks.
         .executableTarget(
             name: "peerscope-load",
-            dependencies: ["ByteCodec", "CaptureFormat", "CollectorProtocol", "Tracepoints", argumentParser],
+            dependencies: [
+                "AggregatorCore", "BitcoinP2P", "ByteCodec", "CaptureFormat", "CollectorProtocol",
+                "Tracepoints", argumentParser, crypto,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio + tls + x509,
             path: "Tests/Benchmarks/Load", swiftSettings: strict),
+        // What a user would take instead.
+        .executableTarget(
+            name: "peerscope-peers", dependencies: ["CLibpq"], path: "Tests/Benchmarks/Peers"),
     ]
 )

@@ -24,28 +24,42 @@ struct StringTable: Sendable {
     mutating func index(of text: RawSpan) -> Int {
         if 2 * (entries.count + 1) > slots.count { grow() }
         let hash = text.seededHash(seed)
+        let place = find(text, hash)
+        if let known = place.index { return known }
+        encoded.varint(UInt64(text.byteCount))
+        entries.append(Entry(hash: hash, start: UInt32(encoded.count), count: UInt32(text.byteCount)))
+        encoded.append(text)
+        slots[place.slot] = UInt32(entries.count)
+        return entries.count - 1
+    }
+
+    /// Where `text` is, or the free slot where it belongs.
+    ///
+    /// Through spans: arrays that are read in a method that may also change them are retained and released at each
+    /// access, which was a third of the agent's time for a message with its three strings.
+    private func find(_ text: RawSpan, _ hash: UInt64) -> (slot: Int, index: Int?) {
+        let slots = slots.span
+        let entries = entries.span
+        let encoded = encoded.span
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
-            if entries[index].hash == hash, holds(text, at: entries[index]) { return index }
+            let start = Int(entries[index].start)
+            if entries[index].hash == hash,
+                encoded.extracting(start..<start + Int(entries[index].count)).hasSameBytes(as: text)
+            {
+                return (slot, index)
+            }
             slot = (slot + 1) & mask
         }
-        encoded.varint(UInt64(text.byteCount))
-        entries.append(Entry(hash: hash, start: UInt32(encoded.count), count: UInt32(text.byteCount)))
-        encoded.append(text)
-        slots[slot] = UInt32(entries.count)
-        return entries.count - 1
+        return (slot, nil)
     }
 
     mutating func removeAll() {
         encoded.removeAll()
         entries.removeAll(keepingCapacity: true)
         for slot in slots.indices { slots[slot] = 0 }
-    }
-
-    private func holds(_ text: RawSpan, at entry: Entry) -> Bool {
-        encoded.span.extracting(Int(entry.start)..<Int(entry.start) + Int(entry.count)).hasSameBytes(as: text)
     }
 
     private mutating func grow() {

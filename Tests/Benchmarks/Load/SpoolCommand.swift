@@ -72,41 +72,26 @@ struct SegmentWriter {
     private let offset: Int64
     private var run: UInt64
     private var hits = [UInt64](repeating: 0, count: 32)
-    private let boot: BootID
 
     init(stream: Int, events: Int, nanosecondsPerEvent: UInt64, folder: String) {
         self.folder = folder
         streamID = UInt64(9_000_000 + stream)
-        boot = BootID(text: "01234567-89ab-cdef-0123-456789abcdef") ?? .zero
+        let boot = BootID(text: "01234567-89ab-cdef-0123-456789abcdef") ?? .zero
         builder = BatchBuilder(node: "load\(stream)", streamID: streamID, bootID: boot)
         step = nanosecondsPerEvent
         run = UInt64(stream + 1) << 32
-        var clock = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &clock)
-        let realtime = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec)
+        let host = hostClock()
+        let realtime = Int64(host.monotonic) + host.offset
         offset = realtime - Int64(now) - Int64(UInt64(events) * nanosecondsPerEvent)
     }
 
     /// Inbound messages of 37 bytes.
     mutating func plain(count: Int) throws {
         try start()
-        var payload = [UInt8](repeating: 0, count: 37)
-        payload[0] = 1
-        payload[1] = 5
         for number in 0..<count {
             advance()
-            let mixed = UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15
-            for index in 0..<8 {
-                payload[5 + index] = UInt8(truncatingIfNeeded: mixed >> (8 * UInt64(index)))
-            }
-            begin(.inboundMessage)
-            builder.signed(Int64(number % 125))
-            builder.string("198.51.100.\(number % 125):8333")
-            builder.string("inbound")
-            builder.string("notfound")
-            builder.unsigned(UInt64(payload.count))
-            builder.payload(payload.span.raw)
-            builder.end()
+            hits[Int(Tracepoint.inboundMessage.rawValue)] += 1
+            builder.plainMessage(number, run: run, now: now)
             try sealIfFull()
         }
     }
@@ -116,6 +101,8 @@ struct SegmentWriter {
         var written = 0
         var cycle: UInt32 = 0
         while written < count {
+            // The counters of the process before belong to it.
+            try seal()
             run += 1
             cycle += 1
             try start()
@@ -149,16 +136,7 @@ struct SegmentWriter {
         try seal()
         for index in hits.indices { hits[index] = 0 }
         setClock()
-        ControlRecord.processStart(
-            ProcessStart(
-                pid: 1000, startTicks: run, startedMonotonic: now, executable: "/usr/bin/bitcoind", device: 1,
-                inode: 2)
-        ).encode(into: &builder, run: run, monotonic: now)
-        for tracepoint in Tracepoint.allCases {
-            ControlRecord.coverage(
-                Coverage(tracepoint: tracepoint.rawValue, fromMonotonic: now, toMonotonic: 0)
-            ).encode(into: &builder, run: run, monotonic: now)
-        }
+        builder.openRun(run, now: now)
     }
 
     private mutating func begin(_ tracepoint: Tracepoint, absent: Bool = false) {
@@ -218,13 +196,7 @@ struct SegmentWriter {
 
     private mutating func setClock() {
         clk += 1
-        builder.setClock(clk: clk, baseMonotonic: now, baseRealtime: Int64(now) + offset)
-        ControlRecord.clockSample(
-            ClockSample(
-                lowNanoseconds: 0, highNanoseconds: 1000, reference: boot, referenceOffset: offset,
-                aggregatorRealMinusMono: offset, aggregatorMaxError: .max, aggregatorSynchronised: false,
-                nodeRealMinusMono: offset, nodeMaxError: .max, nodeSynchronised: false)
-        ).encode(into: &builder, run: nil, monotonic: now)
+        builder.openClock(clk: clk, now: now, offset: offset)
     }
 
     /// Seals at a quarter of the largest batch, and begins a clock segment each minute.
@@ -236,15 +208,7 @@ struct SegmentWriter {
 
     private mutating func seal() throws {
         guard !builder.isEmpty else { return }
-        let entries = hits.indices.filter { hits[$0] > 0 }.map {
-            CounterEntry(
-                tracepoint: UInt8($0), hits: hits[$0], counted: 0, lostRing: 0, lostUnreadable: 0, lostUser: 0
-            )
-        }
-        if !entries.isEmpty {
-            ControlRecord.counters(Counters(entries: entries)).encode(
-                into: &builder, run: run, monotonic: now)
-        }
+        builder.countHits(hits, run: run, now: now)
         next = builder.seal(firstSequence: next, ringEpoch: run, ringEnd: next, into: &out).lastSequence + 1
         if out.bytes.count > 16 << 20 { try close() }
     }

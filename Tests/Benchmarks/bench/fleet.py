@@ -17,6 +17,29 @@ class Failure(Exception):
     pass
 
 
+class Effort:
+    """How long measuring may take: `smoke` shows that everything runs, `short` is `make bench`, `full` is FULL=1."""
+
+    def __init__(self, name):
+        self.name = name
+        self.smoke, self.full = name == "smoke", name == "full"
+
+    def pick(self, smoke, short, full):
+        return {"smoke": smoke, "short": short, "full": full}[self.name]
+
+
+def busy_processors(seconds=1.0):
+    """How many processors are busy while this program waits: whoever else the machine works for, thieves included."""
+
+    def busy():
+        user, nice, system, idle, waiting, *more = (int(word) for word in open("/proc/stat").readline().split()[1:9])
+        return user + nice + system + sum(more)
+
+    before, began = busy(), time.monotonic()
+    time.sleep(seconds)
+    return (busy() - before) / TICKS / (time.monotonic() - began)
+
+
 def free_port():
     """A port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
@@ -63,8 +86,13 @@ class Program:
         self.output.close()
 
     def cpu_seconds(self):
+        """(user, system)."""
         fields = open(f"/proc/{self.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return int(fields[11]) / TICKS, int(fields[12]) / TICKS
+
+    def peak_bytes(self):
+        """The most memory that was ever resident."""
+        return next(int(line.split()[1]) * 1024 for line in open(f"/proc/{self.pid}/status") if line.startswith("VmHWM"))
 
     def resident_bytes(self, without="bpf-map"):
         """Resident memory, without mappings whose name holds `without`: the ring belongs to the kernel."""
@@ -84,7 +112,7 @@ class Workshop:
         self.binaries, self.schema = binaries, schema
         self.folder = tempfile.mkdtemp(prefix="peerscope-bench-", dir="/var/tmp")
         os.chmod(self.folder, 0o755)
-        self.running, self.pins, self.count = [], [], 0
+        self.running, self.pins, self.databases, self.count = [], [], [], 0
 
     def program(self, name):
         return os.path.join(self.binaries, name)
@@ -113,6 +141,8 @@ class Workshop:
     def close(self):
         for program in reversed(self.running):
             program.end()
+        for database in self.databases:
+            database.close()
         for pins in self.pins:
             shutil.rmtree(pins, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,13 +159,24 @@ class Workshop:
                                   "args": [7, "198.51.100.7:8333", "inbound", kind, size, payload.hex()]}) + "\n")
         return path
 
-    def fire(self, standin, capture, node, count, rate=0, pid_file=None, log="fire"):
-        """Fires `count` events, `rate` a second (0: as many as possible)."""
+    def standin(self, name="tracepoint-replay"):
+        """A stand-in node that is a binary of its own."""
+        path = self.path(name)
+        if not os.path.exists(path):
+            shutil.copy(self.program("tracepoint-replay"), path)
+        return path
+
+    def fire(self, standin, capture, node, count, rate=0, pid_file=None, log="fire", more=()):
+        """Fires `count` events, `rate` a second (0: as many as possible).
+
+        With a pid file the process stays for a moment, so that the attacher tells its verdict: what a process that is not
+        known has done is counted and dropped.
+        """
         summary = self.path(f"summary-{self.count}.json")
         command = [standin, capture, "--node", node, "--rate", str(rate), "--count", str(count), "--summary", summary]
         if pid_file:
-            command += ["--pid-file", pid_file]
-        program = self.start(command, log)
+            command += ["--pid-file", pid_file, "--linger", "0.5"]
+        program = self.start(command + list(more), log)
         program.summary = summary
         return program
 
@@ -146,19 +187,27 @@ class Workshop:
 
     # --- Agent --------------------------------------------------------------------------------------------------
 
-    def agent(self, name, aggregator, nodes, standin=None, more=""):
-        """Writes an agent's configuration; `nodes` are found by pid file."""
+    def agent(self, name, aggregator, nodes, standin="/bin/true", more=""):
+        """Enrolls an agent and writes its configuration; `nodes` are found by pid file."""
         folder = self.path(name)
         os.makedirs(folder + "/state", exist_ok=True)
         user = "nobody"
-        os.chown(folder + "/state", pwd.getpwnam(user).pw_uid, -1)
+        owner = pwd.getpwnam(user).pw_uid
+        os.chown(folder + "/state", owner, -1)
+        enrolled = subprocess.run(
+            [self.program("peerscope-aggregator"), "enroll", "--agent", name, "--data-dir", self.path("aggregator"),
+             "--advertise", aggregator, *(f"name={node},binary={standin},pid_file={folder}/{node}.pid" for node in nodes)],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if enrolled.returncode:
+            raise Failure(f"enrolling {name}:\n{enrolled.stderr}")
         config = folder + "/agent.yaml"
-        with open(config, "w") as out:
-            out.write(f"agent: {name}\naggregator: {aggregator}\nstate: {folder}/state\nuser: {user}\n{more}nodes:\n")
-            for node in nodes:
-                out.write(f"  - name: {node}\n    binary: {standin or '/bin/true'}\n    pid_file: {folder}/{node}.pid\n")
+        with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(f"{enrolled.stdout}\nstate: {folder}/state\nuser: {user}\n{more}")
         self.pins.append(f"/sys/fs/bpf/peerscope/{name}")
         return config
+
+    def pid_file(self, config, node):
+        return os.path.join(os.path.dirname(config), f"{node}.pid")
 
     def attach(self, config):
         attacher = self.start([self.program("peerscope-agent"), "attach", "--config", config], "attach")
@@ -172,23 +221,80 @@ class Workshop:
 
     # --- Aggregator and database --------------------------------------------------------------------------------
 
-    def database(self, name, fsync=True):
-        """A database with the schema; PostgreSQL as `embedded:` runs it."""
-        return f"embedded:{self.path(name)}"
+    def database(self, name):
+        """A PostgreSQL as `embedded:` runs it, with the schema."""
+        database = Database(self, name)
+        self.databases.append(database)
+        return database
 
-    def aggregator(self, database, *more):
+    def aggregator(self, database, *more, listen="127.0.0.1:0"):
+        """An aggregator that speaks TLS only, as on a network, on a Database or what else --database takes."""
         aggregator = self.start(
-            [self.program("peerscope-aggregator"), "run", "--schema", self.schema, "--database", database,
-             *(() if "--listen" in more else ("--listen", "127.0.0.1:0")), "--data-dir", self.path("aggregator"), *more], "aggregator")
+            [self.program("peerscope-aggregator"), "run", "--schema", self.schema, "--database", getattr(database, "location", database), "--listen", listen,
+             "--plaintext", "never", "--data-dir", self.path("aggregator"), *more], "aggregator")
         aggregator.await_text("listening on")
         line = next(line for line in aggregator.text().splitlines() if "listening on" in line)
         aggregator.address = line.split("listening on")[1].strip()
         return aggregator
 
-    def sql(self, database, query):
+
+class Database:
+    """An embedded PostgreSQL that notes when each transaction committed, and stays up until it is closed."""
+
+    def __init__(self, shop, name):
+        self.shop, self.folder = shop, shop.path(name)
+        self.location = f"embedded:{self.folder}"
+        shop.run([shop.program("peerscope-aggregator"), "migrate", "--schema", shop.schema, "--database", self.location], "migrate")
+        with open(self.folder + "/data/postgresql.conf", "a") as settings:
+            settings.write("track_commit_timestamp = on\n")
+        # The server runs for as long as somebody uses it.
+        self.holder = Program(
+            [shop.program("peerscope"), "sql", "--database", self.location, "-X", "-q", "-c", "SELECT 'held'",
+             "-c", "SELECT pg_sleep(100000)"], shop.path(f"{name}-held.log"))
+        self.holder.await_text("held")
+        pid_file = open(self.folder + "/data/postmaster.pid").read().splitlines()
+        self.conninfo = f"host={pid_file[4]} port={pid_file[3]} user=peerscope dbname=peerscope"
+
+    def psql(self, *arguments, conninfo=None, seconds=600):
         done = subprocess.run(
-            [self.program("peerscope"), "sql", "--database", database, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", query],
-            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo or self.conninfo, *arguments],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds)
         if done.returncode:
-            raise Failure(f"{query}\n{done.stderr}")
+            raise Failure(f"{' '.join(arguments)}\n{done.stderr}")
         return done.stdout.strip()
+
+    def sql(self, query):
+        return self.psql("-c", query)
+
+    def number(self, query):
+        return float(self.sql(query) or 0)
+
+    def create(self, name):
+        """Another database of the same server, with the schema; its conninfo."""
+        self.sql(f"CREATE DATABASE {name}")
+        conninfo = self.conninfo.replace("dbname=peerscope", f"dbname={name}")
+        self.shop.run([self.shop.program("peerscope-aggregator"), "migrate", "--schema", self.shop.schema, "--database", conninfo], "migrate")
+        return conninfo
+
+    def accounts(self):
+        """(hits, stored, lost) of all streams."""
+        line = self.sql(
+            "SELECT coalesce(sum(hits), 0), coalesce(sum(stored), 0), coalesce(sum(lost_ring + lost_unreadable + lost_user + lost_spool "
+            "+ lost_quarantine), 0) FROM peerscope.stream_tracepoint WHERE tracepoint LIKE 'net:%'")
+        return tuple(int(word) for word in line.split("|"))
+
+    def await_hits(self, hits, seconds=120):
+        """Waits until so many hits are accounted for, as stored or as lost; what they are."""
+        until = time.monotonic() + seconds
+        while True:
+            seen, stored, lost = self.accounts()
+            if seen >= hits and stored + lost >= seen:
+                return seen, stored, lost
+            if time.monotonic() > until:
+                raise Failure(f"{hits} events were fired, but {seen} seen, {stored} stored and {lost} lost")
+            time.sleep(0.2)
+
+    def close(self):
+        if self.holder:
+            self.holder.end()
+            self.holder = None

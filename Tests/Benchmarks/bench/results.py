@@ -42,11 +42,40 @@ def number(value):
 
 
 class Results:
-    def __init__(self, folder, full):
-        self.folder, self.full = folder, full
-        self.figures, self.tables = [], {}
+    """What has been measured, where and when."""
+
+    def __init__(self, folder, effort):
+        self.folder = folder
+        self.figures, self.tables, self.parts = [], {}, []
         self.began = time.time()
+        self.seconds = None
         os.makedirs(folder, exist_ok=True)
+        self.machine = machine(effort, self.began)
+
+    @staticmethod
+    def read(folder):
+        """What was written by an earlier run."""
+        path = os.path.join(folder, "results.json")
+        try:
+            written = json.load(open(path))
+        except OSError as error:
+            raise SystemExit(f"error: {path} cannot be read: {error.strerror}. Run `make bench` first.")
+        results = Results(folder, written["machine"]["effort"])
+        results.machine, results.seconds = written["machine"], written["seconds"]
+        results.tables, results.parts = written["tables"], written["parts"]
+        for row in written["figures"]:
+            results.figures.append(Figure(
+                row["figure"], row["value"], row["unit"], row["spread"], row["limit"], row["limit_name"], row["ratio"], row["reach"],
+                row["reached"], row["note"]))
+        return results
+
+    def begin(self, part, busy, is_noisy):
+        self.parts.append({"part": part, "busy_processors_before": round(busy, 2), "noisy": is_noisy, "began": time.time()})
+        if is_noisy:
+            print(f"  warning: {busy:.1f} processors are busy with something else, after a minute of waiting; times may be too long", flush=True)
+
+    def end(self):
+        self.parts[-1]["seconds"] = round(time.time() - self.parts[-1].pop("began"), 1)
 
     def add(self, *figures):
         for figure in figures:
@@ -55,7 +84,7 @@ class Results:
 
     def table(self, name, header, rows):
         self.tables[name] = {"header": header, "rows": rows}
-        print("\n" + aligned([header] + [[number(c) if isinstance(c, float) else str(c) for c in row] for row in rows]), flush=True)
+        print("\n" + aligned([header] + cells(rows)), flush=True)
 
     @staticmethod
     def row(f):
@@ -63,34 +92,61 @@ class Results:
         if f.spread and f.spread[0] != f.spread[1]:
             value += f" ({number(f.spread[0])}–{number(f.spread[1])})"
         limit = f"{f.limit_name or ''} {number(f.limit)}".strip() if f.limit is not None else "–"
-        ratio = f"{f.ratio:.2f}" if f.ratio is not None else "–"
+        ratio = number(f.ratio) if f.ratio is not None else "–"
         verdict = {True: "reached", False: "NOT reached", None: ""}[f.reached]
         return [f.name, value, limit, ratio, f.reach or "–", verdict]
 
-    def machine(self):
-        model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-        memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-        commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-        return {
-            "cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory / 2**20, 1), "kernel": platform.release(),
-            "commit": commit or "unknown", "load_average_at_start": os.getloadavg()[0],
-            "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.began)), "full": self.full,
-        }
-
-    def write(self, machine):
+    def write(self):
+        self.seconds = round(time.time() - self.began, 1)
         path = os.path.join(self.folder, "results.json")
+        figures = [{"figure": f.name, "value": f.value, "unit": f.unit, "limit": f.limit, "ratio": f.ratio, "reach": f.reach,
+                    "reached": f.reached, "spread": f.spread, "limit_name": f.limit_name, "note": f.note} for f in self.figures]
         with open(path, "w") as out:
-            json.dump({"machine": machine, "seconds": round(time.time() - self.began, 1),
-                       "figures": [vars(f) for f in self.figures], "tables": self.tables}, out, indent=1)
+            json.dump({"machine": self.machine, "seconds": self.seconds, "parts": self.parts, "figures": figures, "tables": self.tables},
+                      out, indent=1, ensure_ascii=False)
             out.write("\n")
         with open(os.path.join(self.folder, "results.svg"), "w") as out:
             out.write(self.plot())
         return path
 
-    def text(self, machine):
-        head = ["figure", "measured", "limit", "ratio", "reach", ""]
-        lines = [f"{machine['cpu']}, {machine['cores']} cores, kernel {machine['kernel']}, commit {machine['commit']}, {machine['date']}", ""]
-        return "\n".join(lines) + aligned([head] + [self.row(f) for f in self.figures])
+    def headline(self):
+        m = self.machine
+        return (f"{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB, kernel {m['kernel']}, PostgreSQL {m['postgresql']}, "
+                f"commit {m['commit']}, {m['date']}, load average {m['load_average_at_start']:.2f} at the start, {self.seconds:.0f} s")
+
+    HEAD = ["figure", "measured", "limit", "ratio", "reach", ""]
+
+    def text(self):
+        noisy = [p["part"] for p in self.parts if p["noisy"]]
+        warning = f"warning: the machine did something else while these were measured: {', '.join(noisy)}\n" if noisy else ""
+        return f"{self.headline()}\n{warning}\n{aligned([self.HEAD] + [self.row(f) for f in self.figures])}"
+
+    def markdown(self):
+        """RESULTS.md."""
+        m = self.machine
+        out = ["# What was measured", "",
+               f"By `make bench{' FULL=1' if m['effort'] == 'full' else ''}` in {self.seconds:.0f} s; this file comes from its `results.json`.", "",
+               "| | |", "|---|---|", f"| machine | {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB |", f"| kernel | {m['kernel']} |",
+               f"| PostgreSQL | {m['postgresql']}, as `embedded:` runs it |", f"| commit | {m['commit']} |", f"| date | {m['date']} |",
+               f"| load average at the start | {m['load_average_at_start']:.2f} |", "",
+               "Node, agent, aggregator and database share the machine's cores. The value is the median of several rounds, with the least and "
+               "the most in parentheses; the ratio is the value against its limit, which was measured in the same run.", ""]
+        noisy = [f"{p['part']} ({p['busy_processors_before']} processors)" for p in self.parts if p["noisy"]]
+        if noisy:
+            out += [f"**Something else ran when these parts began: {', '.join(noisy)}.**", ""]
+        notes = []
+        rows = []
+        for f in self.figures:
+            row = self.row(f)
+            if f.note:
+                notes.append(f.note)
+                row[1] += f" [^{len(notes)}]"
+            rows.append(row)
+        out += pipes(self.HEAD[:-1] + ["reached"], [r[:-1] + [{"reached": "yes", "NOT reached": "**no**"}.get(r[-1], "")] for r in rows]) + [""]
+        out += [f"[^{index + 1}]: {note}" for index, note in enumerate(notes)]
+        for name, table in self.tables.items():
+            out += ["", f"## {name}", ""] + pipes(table["header"], cells(table["rows"]))
+        return "\n".join(out) + "\n"
 
     def plot(self):
         """Every figure that has a ratio and a goal, as a bar against its goal."""
@@ -112,6 +168,39 @@ class Results:
         out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="40" y2="{44 + height * len(bars)}" stroke="black" stroke-dasharray="4 3"/>')
         out.append("</svg>\n")
         return "\n".join(out)
+
+
+def machine(effort, began):
+    """What the figures depend on."""
+
+    def said(*command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+        except OSError:
+            return "unknown"
+
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    return {
+        "cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory / 2**20, 1), "kernel": platform.release(),
+        "postgresql": said("pg_config", "--version").split(" ")[-1 if said("pg_config", "--version") == "unknown" else 1],
+        "commit": said("git", "describe", "--always", "--dirty"), "load_average_at_start": os.getloadavg()[0],
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)), "effort": effort,
+    }
+
+
+def cells(rows):
+    return [[number(cell) if isinstance(cell, float) else grouped(cell) for cell in row] for row in rows]
+
+
+def grouped(cell):
+    return f"{cell:,}".replace(",", " ") if isinstance(cell, int) else str(cell)
+
+
+def pipes(header, rows):
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header)] + rows
+    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 def aligned(rows):
