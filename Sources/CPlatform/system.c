@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -77,4 +78,20 @@ void ps_name_thread(unsigned long thread, const char *name) {
     char cut[16] = {0};
     strncpy(cut, name, sizeof cut - 1);
     pthread_setname_np((pthread_t)thread, cut);
+}
+
+int ps_file_about(const char *path, struct ps_file *about) {
+    struct stat found;
+    if (stat(path, &found) != 0) return -errno;
+    *about = (struct ps_file){
+        .device = found.st_dev,
+        .inode = found.st_ino,
+        .size = (uint64_t)found.st_size,
+        .changed_s = found.st_mtim.tv_sec,
+        .changed_ns = found.st_mtim.tv_nsec,
+        .owner = found.st_uid,
+        .group = found.st_gid,
+        .mode = found.st_mode,
+    };
+    return 0;
 }

@@ -114,6 +114,9 @@ private struct PeerscopePolicy: VerifierPolicy {
 }
 
 extension Certificate {
+    /// Until when it is valid, UTC in ISO 8601.
+    public var expiryText: String { notValidAfter.formatted(.iso8601) }
+
     /// The serial number in hexadecimal.
     public var serialText: String {
         serialNumber.bytes.map { byte in

@@ -76,9 +76,9 @@ enum Files {
 
     /// The file's device and inode.
     static func identity(_ path: String) -> BinaryIdentity? {
-        var about = stat()
-        guard unsafe stat(path, &about) == 0 else { return nil }
-        return BinaryIdentity(device: UInt64(about.st_dev), inode: UInt64(about.st_ino))
+        var about = ps_file()
+        guard unsafe ps_file_about(path, &about) == 0 else { return nil }
+        return BinaryIdentity(device: about.device, inode: about.inode)
     }
 }
 
@@ -90,14 +90,14 @@ struct BinaryIdentity: Hashable, Sendable {
 
 /// What changes when a file's content does.
 struct FileStamp: Equatable {
-    private let size: Int
-    private let seconds: Int
-    private let nanoseconds: Int
+    private let size: UInt64
+    private let seconds: Int64
+    private let nanoseconds: Int64
 
     /// The stamp of the file at `path`; zero when there is none.
     init(_ path: String) {
-        var about = stat()
-        if unsafe stat(path, &about) != 0 { about = stat() }
-        (size, seconds, nanoseconds) = (about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec)
+        var about = ps_file()
+        if unsafe ps_file_about(path, &about) != 0 { about = ps_file() }
+        (size, seconds, nanoseconds) = (about.size, about.changed_s, about.changed_ns)
     }
 }

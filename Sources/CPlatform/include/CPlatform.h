@@ -33,6 +33,16 @@ struct ps_clock_quality {
 };
 struct ps_clock_quality ps_clock_quality_now(void);
 
+/* What stat(2) tells of a file, links followed. 0, or -errno. It is here because Swift takes struct stat from whichever
+ * module has read its header first, which need not be one that the file imports. */
+struct ps_file {
+    uint64_t device, inode, size;
+    int64_t changed_s, changed_ns; /* its content, CLOCK_REALTIME */
+    uint32_t owner, group;
+    uint32_t mode; /* type and permissions */
+};
+int ps_file_about(const char *path, struct ps_file *about);
+
 /* Gives up for good every capability of the calling thread that is not a bit of `keep`, in all five sets as far as
  * it may, and sets no_new_privs. The inheritable and ambient sets end empty. 0, or -errno. */
 int ps_keep_only_capabilities(uint64_t keep);

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Identity
 internal import X509
 
@@ -31,7 +30,7 @@ extension HostCheck {
             lack(objection, again)
             return
         }
-        let until = "valid until \(certificate.notValidAfter.formatted(.iso8601))"
+        let until = "valid until \(certificate.expiryText)"
         if identity.isEnding() {
             note("\(whose), \(until): it ends soon", again)
         } else {

@@ -28,9 +28,9 @@ struct FileAccess {
 
     /// Of the file or folder at `path`; nil when it is not there or cannot be seen.
     init?(_ path: String) {
-        var about = stat()
-        guard unsafe stat(path, &about) == 0 else { return nil }
-        (owner, group, mode) = (about.st_uid, about.st_gid, about.st_mode & 0o7777)
+        var about = ps_file()
+        guard unsafe ps_file_about(path, &about) == 0 else { return nil }
+        (owner, group, mode) = (about.owner, about.group, about.mode & 0o7777)
     }
 
     /// Whether `user`, without privileges and other groups, has the permission of these bits, 4 to read and 1 to enter.

@@ -72,7 +72,7 @@ struct UplinkIdentity: Sendable {
         let serial = certificate.serialText
         if now > certificate.notValidAfter {
             return
-                "this agent's certificate \(serial) expired at \(certificate.notValidAfter.formatted(.iso8601))"
+                "this agent's certificate \(serial) expired at \(certificate.expiryText)"
         }
         if now < certificate.notValidBefore {
             return "this agent's certificate \(serial) is not valid before "

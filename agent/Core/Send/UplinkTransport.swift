@@ -1,5 +1,4 @@
 internal import CPlatform
-internal import FoundationEssentials
 internal import Identity
 internal import Logging
 internal import NIOCore
@@ -112,7 +111,7 @@ final class UplinkTransport: Sendable {
         guard isDue else { return }
         log.warning(
             "this agent's certificate ends soon; enroll it again",
-            metadata: ["valid_until": "\(identity.certificate.notValidAfter.formatted(.iso8601))"])
+            metadata: ["valid_until": "\(identity.certificate.expiryText)"])
     }
 
     /// Why a connection ended without WELCOME, in words for an operator.
@@ -129,7 +128,7 @@ final class UplinkTransport: Sendable {
             let certificate = identity.certificate
             return UplinkEnd(
                 reason: "the aggregator refused this agent's certificate \(certificate.serialText) of "
-                    + "\(certificate.holder), valid until \(certificate.notValidAfter.formatted(.iso8601))",
+                    + "\(certificate.holder), valid until \(certificate.expiryText)",
                 hint:
                     "it may be revoked or of another authority: the aggregator's log says why; enroll again",
                 isRefusal: true)
