@@ -3,12 +3,13 @@
 #   make demo [CAPTURE=FILE] [BITCOIND=PATH] [SOURCE=capture] [PORT=9735] [SPEED=1]
 #   make test | lint | format | install [PREFIX=/usr/local]
 #   make bench [ONLY=probes] [FULL=1]
+#   make soak [FAULTS=1000] [SEED=1]
 
 PREFIX ?= /usr/local
 BUILD = swift build -c release --static-swift-stdlib
 SWIFT_SOURCES = Package.swift Sources agent aggregator Tests
 
-.PHONY: demo bench test lint format install setup build
+.PHONY: demo bench soak test lint format install setup build
 
 setup:
 	@deploy/setup.sh
@@ -26,6 +27,10 @@ test:
 	@deploy/setup.sh test
 	@deploy/test.sh
 
+soak:
+	@deploy/setup.sh test
+	@deploy/soak.sh
+
 lint: setup
 	@swift format lint --configuration .swift-format --strict --recursive --parallel $(SWIFT_SOURCES)
 
@@ -37,5 +42,5 @@ install: build
 	@install -m 755 $$($(BUILD) --show-bin-path)/{peerscope,peerscope-agent,peerscope-aggregator} $(DESTDIR)$(PREFIX)/bin
 	@cp -r schema $(DESTDIR)$(PREFIX)/share/peerscope/
 
-export CAPTURE BITCOIND SOURCE PORT SPEED ONLY FULL
+export CAPTURE BITCOIND SOURCE PORT SPEED ONLY FULL FAULTS SEED
 SHELL = /bin/bash

@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 swift format lint --configuration .swift-format --strict --recursive --parallel Package.swift Sources agent aggregator Tests
 swift build --build-tests
 # In groups: a certificate is verified on Swift's cooperative threads, of which there are as many as processors, and
-# tests that block them would keep a handshake from its deadline. The fault matrix (swift test --filter FaultMatrixTests)
-# takes long and is run by hand.
+# tests that block them would keep a handshake from its deadline.
 swift test --skip-build --skip IntegrationTests --skip VolumeTests --skip AggregatorCoreTests --skip PostgreSQLTests
 swift test --skip-build --filter AggregatorCoreTests --skip "AggregatorCoreTests.(IdentityTests|FloodTests)"
 swift test --skip-build --filter AggregatorCoreTests.IdentityTests
@@ -17,3 +16,4 @@ swift test --skip-build --filter VolumeTests
 Tests/Fuzz/run.sh --smoke
 swift test --skip-build --filter "IntegrationTests.(PrivilegeTests|SecretsTests)"
 swift test --skip-build --filter IntegrationTests --skip "FaultMatrixTests|PrivilegeTests|SecretsTests"
+swift test --skip-build --filter FaultMatrixTests

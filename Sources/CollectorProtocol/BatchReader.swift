@@ -40,7 +40,8 @@ public struct BatchReader: ~Escapable {
         let places = try Self.strings(counts.strings, &reader)
         let runs = try BatchTables.runs(counts.runs, &reader)
         let threads = try BatchTables.threads(counts.threads, &reader, runs: runs.count)
-        let tallies = try BatchTables.tallies(counts.tallies, &reader, runs: runs)
+        let tallies = try BatchTables.tallies(
+            counts.tallies, &reader, runs: runs, records: header.kind == .gap ? nil : header.count)
         guard reader.remaining == counts.recordBytes else {
             throw .badHeader(
                 rule: "\(reader.remaining) record bytes behind the tables, found \(counts.recordBytes)")

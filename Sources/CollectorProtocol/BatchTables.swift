@@ -69,11 +69,14 @@ enum BatchTables {
         return threads
     }
 
+    /// - Parameter records: the records of the batch, of which each is one event at most; nil for a gap batch, whose
+    ///   tallies may speak of more than its numbers.
     @_lifetime(reader: copy reader)
     static func tallies(
-        _ count: Int, _ reader: inout ByteReader, runs: [UInt64]
+        _ count: Int, _ reader: inout ByteReader, runs: [UInt64], records: Int?
     ) throws(BatchError) -> [Tally] {
         try check("tallies", count, 4, reader.remaining)
+        var unclaimed = records.map(UInt64.init) ?? .max
         var tallies: [Tally] = []
         tallies.reserveCapacity(count)
         for index in 0..<count {
@@ -91,6 +94,10 @@ enum BatchTables {
                 throw .badTable(
                     table: "tallies", index: index, rule: "a run of the table and a known tracepoint")
             }
+            guard records == nil || delta <= unclaimed else {
+                throw .badTable(table: "tallies", index: index, rule: "no more events than records")
+            }
+            unclaimed &-= delta
             tallies.append(
                 Tally(run: runs[Int(run)], tracepoint: tracepoint, delta: delta, cumulative: cumulative))
         }

@@ -182,6 +182,13 @@ struct NodeStreamTests {
             first.write(
                 .coverage(.init(tracepoint: 1, fromMonotonic: 1200, toMonotonic: 0)), run: run,
                 monotonic: 1500)
+            // The attacher was silent from then on.
+            for (since, end) in [(1200, 0), (1200, 3 * second), (4 * second, 0), (4 * second, 4 * second)] {
+                guard run == 9 else { continue }
+                first.write(
+                    .coverage(.init(tracepoint: 2, fromMonotonic: since, toMonotonic: end)), run: run,
+                    monotonic: 5 * second)
+            }
             first.write(.counters(.init(entries: [])), run: run, monotonic: 7 * second)
             if exits {
                 first.write(.processExit(.init(exitedMonotonic: 7 * second)), run: run, monotonic: 7 * second)
@@ -213,20 +220,23 @@ struct NodeStreamTests {
             case .coverage(let coverage):
                 said.append("\(record.run ?? 0) covered \(coverage.fromMonotonic)–\(coverage.toMonotonic)")
             case .gap(let gap):
-                said.append("\(record.run ?? 0) \(gap.reason) until \(gap.toMonotonic), \(gap.count == nil)")
+                said.append(
+                    "\(record.run ?? 0) \(gap.tracepoint) \(gap.reason) \(gap.fromMonotonic)–\(gap.toMonotonic), "
+                        + "\(gap.count == nil)")
             case .processExit: said.append("\(record.run ?? 0) exited")
             default: said.append("?")
             }
         }
         #expect(
             said == [
-                "7 covered 1200–4500000000", "7 ring_lost until 20000001000, true", "7 exited",
-                "9 covered 1200–4500000000", "9 ring_lost until 20000001000, true",
+                "7 covered 1200–4500000000", "7 0 ring_lost 4500000000–20000001000, true", "7 exited",
+                "9 covered 1200–4500000000", "9 2 ring_lost 4000000000–4500000000, true",
+                "9 0 ring_lost 4500000000–20000001000, true",
             ])
-        // It is said once.
+        // What has ended is said once; what goes on has gaps that may have grown.
         let third = try NodeStream(name: "n1", state: state, bootID: .zero)
         let again = try third.lastWords(before: 6, realtime: 0, isAlive: { $0.pid == 9 })
-        #expect(again?.count == 1)
+        #expect(again?.count == 2)
     }
 
     @Test(

@@ -27,6 +27,24 @@ import Tracepoints
             try seal(&builder, epoch: 1) == [Tally(run: Sample.run, tracepoint: 20, delta: 1, cumulative: 2)])
     }
 
+    @Test func aBatchClaimsNoMoreEventsThanItHasRecords() throws {
+        var builder = Sample.builder()
+        Sample.addEvent(.mempoolAdded, at: Sample.base, to: &builder)
+        Sample.addEvent(.mempoolAdded, at: Sample.base, to: &builder)
+        var out = ByteWriter()
+        builder.seal(firstSequence: 1, ringEpoch: 1, ringEnd: 0, into: &out)
+        #expect(try BatchReader(out.span).tallies.map(\.delta) == [2])
+        // run 0, mempool:added (17), delta 2, cumulative 2
+        let at = try #require(out.bytes.indices.last { out.bytes[$0...].starts(with: [0, 17, 2, 2]) })
+        var forged = out.bytes
+        forged[at + 2] = 3
+        forged = withValidChecksum(forged)
+        #expect(throws: BatchError.badTable(table: "tallies", index: 0, rule: "no more events than records"))
+        {
+            _ = try BatchReader(forged.span.raw).tallies
+        }
+    }
+
     @Test func countsGoOnBehindWhatWasRestored() throws {
         var builder = Sample.builder()
         builder.setCumulative(run: Sample.run, tracepoint: 17, value: 100)

@@ -14,7 +14,8 @@ enum Checkout {
 
     static func path(_ relative: String) -> String { root.appending(path: relative).path() }
 
-    static func binary(_ name: String) -> String { path(".build/debug/\(name)") }
+    static let binaries = path(".build/debug")
+    static func binary(_ name: String) -> String { binaries + "/" + name }
 
     /// eBPF needs root; without it these tests have nothing to run on.
     static let canUseEBPF = getuid() == 0

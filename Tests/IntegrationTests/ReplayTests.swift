@@ -173,6 +173,60 @@ struct ReplayTests {
         }
     }
 
+    @Test("ends the coverage of a tracepoint that a restarted attacher captures no more, and begins it again")
+    func policyChanged() throws {
+        let fleet = try Fleet(capture: "regtest6", layout: [["n1"]])
+        defer { fleet.stop() }
+        try fleet.startAgents()
+        try fleet.startNodes(speed: 2)
+        let host = fleet.hosts[0]
+        let configured = try String(contentsOfFile: host.configuration, encoding: .utf8)
+        func restartAttacher(_ policy: String) throws {
+            host.attacher?.end()
+            let changed = configured.replacing("policy: full", with: "policy: \(policy)")
+            try Data(changed.utf8).write(to: URL(filePath: host.configuration))
+            try fleet.attach(host)
+            usleep(3_000_000)
+        }
+        usleep(8_000_000)
+        try restartAttacher("full")
+        try restartAttacher("{\"net:inbound_message\": off}")
+        try restartAttacher("full")
+        try fleet.awaitNodes()
+        try fleet.awaitCommitted()
+        func intervals(_ tracepoint: String) throws -> String {
+            try fleet.sql(
+                """
+                select count(*), count(*) filter (where valid_to is null), max(count(*)) over ()
+                  from peerscope.capture_interval where tracepoint = '\(tracepoint)'
+                """)
+        }
+        #expect(try intervals("net:outbound_message") == "4|0|4")
+        #expect(try intervals("net:inbound_message") == "3|0|3")
+        // Nothing is claimed of the time in which it was off.
+        let off = """
+            select max(detached_at) as detached_at, max(attached_at) as again
+              from peerscope.attached_probe where tracepoint = 'net:inbound_message'
+            """
+        #expect(
+            try fleet.sql(
+                """
+                select tracepoint, string_agg(status, ' ' order by attached_at) from peerscope.attached_probe
+                 where tracepoint in ('net:inbound_message', 'net:outbound_message') group by 1 order by 1
+                """)
+                == "net:inbound_message|detached detached attached\n"
+                + "net:outbound_message|detached detached detached attached")
+        #expect(try fleet.sql("select again - detached_at > interval '2 s' from (\(off)) o") == "t")
+        #expect(
+            try fleet.sql(
+                """
+                select count(*) from (\(off)) o join peerscope.capture_interval c
+                    on c.tracepoint = 'net:inbound_message'
+                   and c.valid_from < o.again - interval '10 ms' and c.valid_to > o.detached_at + interval '10 ms'
+                """) == "0")
+        #expect(try fleet.sql("select sum(unexplained) from peerscope.stream_audit") == "0")
+    }
+
     @Test(
         "follows a node through restarts and a replaced binary, and leaves foreign processes of the binary alone"
     )

@@ -101,6 +101,16 @@ struct CommandLineTests {
             try Peerscope.parseAsRoot(["sql", "--database", "embedded:d", "-c", "SELECT 1", "--csv"]) as? SQL)
         #expect(sql.database.database == "embedded:d")
         #expect(sql.arguments == ["-c", "SELECT 1", "--csv"])
+        for words in [["--database", "embedded:d"], ["--database=embedded:d"]] {
+            for place in 0...2 {
+                var arguments = ["-X", "-q"]
+                arguments.insert(contentsOf: words, at: place)
+                #expect(SQL.takeDatabase(from: &arguments) == "embedded:d")
+                #expect(arguments == ["-X", "-q"])
+            }
+        }
+        var incomplete = ["-X", "--database"]
+        #expect(SQL.takeDatabase(from: &incomplete) == nil)
     }
 
     @Test("addresses may carry a port")

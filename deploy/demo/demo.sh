@@ -3,6 +3,7 @@
 #
 # Nodes are stand-ins that fire the real tracepoints of Bitcoin Core from a recorded capture, or with
 # BITCOIND=PATH real nodes on regtest. With SOURCE=capture no eBPF is used: the agents read the capture.
+# PEERSCOPE_DEMO_BIN and PEERSCOPE_DEMO_STATE name other folders for the programs and for all that is written.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,8 +12,8 @@ bitcoind=${BITCOIND:-}
 source_kind=${SOURCE:-ebpf}
 port=${PORT:-9735}
 speed=${SPEED:-1}
-bin=$(swift build -c release --static-swift-stdlib --show-bin-path)
-state=$PWD/.peerscope/demo
+bin=${PEERSCOPE_DEMO_BIN:-$(swift build -c release --static-swift-stdlib --show-bin-path)}
+state=${PEERSCOPE_DEMO_STATE:-$PWD/.peerscope/demo}
 nodes_per_agent=2
 terminal=false
 [[ -t 1 ]] && terminal=true
@@ -265,7 +266,7 @@ done
 
 # --- What a fleet shows --------------------------------------------------------------------------------------
 
-cli() { "$state/bin/peerscope" "$@" --database "embedded:$state/db"; }
+cli() { PEERSCOPE_DATABASE=embedded:$state/db "$state/bin/peerscope" "$@"; }
 # What many nodes show is computed every ten seconds; do not wait for the next time.
 cli sql -X -q -c "CALL peerscope.digest(true)"
 # Labels are data of the operator's: here regions, for schema/examples.

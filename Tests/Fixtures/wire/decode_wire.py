@@ -313,6 +313,8 @@ def batch(r):
         tallies.append({"run_id": runs[run], "tracepoint": r.u8("tracepoint"), "delta": r.varint("delta"),
                         "cumulative": r.varint("cumulative")})
     expect(all(1 <= tally["tracepoint"] <= 22 for tally in tallies), "batch: tally of an unknown tracepoint")
+    events = sum(tally["delta"] for tally in tallies)
+    expect(kind == 1 or events <= h["count"], "batch: more events than records")
     expect(all(run < TOP for run in runs), "batch: run_id of 63 bits expected")
     expect(r.remaining == counts[4], f"batch: {r.remaining} record bytes, the header says {counts[4]}")
     h.update(node=strings[0], tallies=tallies, records=[], reason=None)

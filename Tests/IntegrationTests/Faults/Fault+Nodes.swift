@@ -93,8 +93,13 @@ extension Fault {
                 host.attacher?.end(SIGKILL)
                 for process in rig.processes where process.host === host { process.program.wait() }
                 rig.removePins(host)
-                for (path, size) in sizes(host) {
-                    let kept = synced[path] ?? 0
+                let now = sizes(host)
+                // A segment goes only once the next is on disk.
+                let folders = synced.keys.filter { now[$0] == nil }.map {
+                    ($0 as NSString).deletingLastPathComponent
+                }
+                for (path, size) in now {
+                    let kept = synced[path] ?? (folders.contains { path.hasPrefix($0) } ? size : 0)
                     guard kept < size else { continue }
                     let left = Int.random(in: kept...size, using: &generator)
                     if kept == 0, Bool.random(using: &generator) {

@@ -9,11 +9,7 @@ extension Fault {
             _ inject: @escaping (FaultRig, FaultRig.Host) throws -> Void,
             heal: @escaping (FaultRig, FaultRig.Host) throws -> Void
         ) -> Fault {
-            let index = host()
-            return Fault(
-                name, [.host(index)], lasting: lasting,
-                inject: { rig, _ in try inject(rig, rig.hosts[index]) },
-                heal: { try heal($0, $0.hosts[index]) })
+            Fault(name, ofHost: host(), lasting: lasting, inject: inject, heal: heal)
         }
         return [
             disk("the spool's disk is full", { try $1.disk.fill() }, heal: { $1.disk.makeRoom() }),

@@ -30,6 +30,18 @@ struct Fault {
         self.heal = heal
     }
 
+    /// A fault of one host's processes or disk.
+    init(
+        _ name: String, ofHost index: Int, lasting: ClosedRange<Double>,
+        inject: @escaping (FaultRig, FaultRig.Host) throws -> Void,
+        heal: @escaping (FaultRig, FaultRig.Host) throws -> Void
+    ) {
+        self.init(
+            name, [.host(index)], lasting: lasting,
+            inject: { rig, _ in try inject(rig, rig.hosts[index]) },
+            heal: { try heal($0, $0.hosts[index]) })
+    }
+
     /// Every fault there is, each for the host or the aggregator that the generator picks.
     static func catalogue(_ generator: inout SeededGenerator) -> [Fault] {
         func host() -> Int { Int.random(in: 0...1, using: &generator) }

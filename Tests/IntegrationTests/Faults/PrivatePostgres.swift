@@ -59,7 +59,7 @@ final class PrivatePostgres {
             "/sbin/runuser", ["-u", "postgres", "--", "\(binaries)/\(program)"] + arguments)
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let probe = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(probe) }
         var address = sockaddr_in()

@@ -41,12 +41,20 @@ extension Attacher {
         }
         var links: [CaptureObject.Link] = []
         var missing: [String] = []
-        for tracepoint in Tracepoint.allCases where configuration.policy.mode(tracepoint) != .off {
+        for tracepoint in Tracepoint.allCases {
             var entry = ps_journal()
             entry.dev = identity.device
             entry.inode = identity.inode
             entry.tracepoint = tracepoint.rawValue
+            entry.from_ns = blindSince
             setFixedText(&entry.path, configured)
+            if configuration.policy.mode(tracepoint) == .off {
+                // The attacher before this one may have captured it.
+                guard blindSince != 0 else { continue }
+                entry.kind = PS_JOURNAL_DETACHED.rawValue
+                try write(&entry)
+                continue
+            }
             switch notes.support(tracepoint) {
             case .missing:
                 if !tracepoint.isPatchOnly { missing.append(tracepoint.name) }
@@ -66,7 +74,6 @@ extension Attacher {
                 do {
                     links.append(try capture.attach(tracepoint, path: path, layout: layout))
                     entry.kind = PS_JOURNAL_ATTACHED.rawValue
-                    entry.from_ns = blindSince
                 } catch {
                     // The first refusal of all is the kernel's answer to everything that follows.
                     if binaries.isEmpty, links.isEmpty { throw error }

@@ -5,7 +5,7 @@ import CRecord
 struct Journal {
     struct Entry {
         let at: UInt64
-        /// Since when nothing had been attached, when an attacher had died before; else 0.
+        /// Since when nothing had been attached, when there was an attacher before; else 0.
         let blindFrom: UInt64
         let binary: BinaryIdentity
         let kind: UInt32

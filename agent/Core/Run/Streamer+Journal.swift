@@ -17,10 +17,18 @@ extension Streamer {
         }
     }
 
-    /// Opens or reopens the coverage of one tracepoint for a process of the entry's binary.
+    /// Opens, reopens or ends the coverage of one tracepoint for a process of the entry's binary.
     func apply(_ entry: Journal.Entry, to slot: UInt32) throws {
-        guard entry.attached, let process = processes[slot], process.binary == entry.binary else { return }
+        guard let process = processes[slot], process.binary == entry.binary else { return }
         let index = Int(entry.tracepoint)
+        guard entry.attached else {
+            // The attacher before this one had attached it, and this one does not.
+            if process.coveredSince[index] < entry.at {
+                closeCoverage(slot, entry.tracepoint, at: entry.blindFrom)
+                process.suspended.remove(entry.tracepoint)
+            }
+            return
+        }
         // Told before: by this streamer, or by one before it.
         guard max(process.coveredSince[index], process.toldUntil[index]) < entry.at else { return }
         let stream = streams[process.node]

@@ -12,6 +12,9 @@ struct EarlierRun {
     var lastSeen: UInt64 = 0
     /// Since when each tracepoint is covered, where that is open.
     var covered: [UInt8: UInt64] = [:]
+    /// Where the coverage of each tracepoint ended, where nothing has opened it again. Before a process's end only the
+    /// attacher's silence does that.
+    var uncoveredSince: [UInt8: UInt64] = [:]
 
     fileprivate mutating func take(_ record: ControlRecord) {
         switch record {
@@ -20,7 +23,9 @@ struct EarlierRun {
             startTicks = start.startTicks
         case .processExit: hasExited = true
         case .coverage(let coverage):
-            covered[coverage.tracepoint] = coverage.toMonotonic == 0 ? coverage.fromMonotonic : nil
+            let isOpen = coverage.toMonotonic == 0
+            covered[coverage.tracepoint] = isOpen ? coverage.fromMonotonic : nil
+            uncoveredSince[coverage.tracepoint] = isOpen ? nil : coverage.toMonotonic
         default: break
         }
     }
@@ -53,6 +58,15 @@ extension NodeStream {
                 for (tracepoint, from) in run.covered.sorted(by: { $0.key < $1.key }) {
                     ControlRecord.coverage(
                         .init(tracepoint: tracepoint, fromMonotonic: from, toMonotonic: max(from, seen))
+                    ).encode(into: &builder, run: run.run, monotonic: seen)
+                }
+                // The streamer may have gone on for long without an attacher.
+                for (tracepoint, from) in run.uncoveredSince.sorted(by: { $0.key < $1.key })
+                where from < seen {
+                    ControlRecord.gap(
+                        .init(
+                            reason: "ring_lost", tracepoint: tracepoint, fromMonotonic: from,
+                            toMonotonic: seen, count: nil)
                     ).encode(into: &builder, run: run.run, monotonic: seen)
                 }
                 ControlRecord.gap(

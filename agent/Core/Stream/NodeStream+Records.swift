@@ -29,10 +29,11 @@ extension NodeStream {
             case PS_JOURNAL_FAILED.rawValue: .failed
             default: .detached
             }
+        let at = status == .detached ? entry.blindFrom : entry.at
         write(
             .probe(
                 .init(
-                    tracepoint: entry.tracepoint, status: status, atMonotonic: clock.shown(entry.at),
+                    tracepoint: entry.tracepoint, status: status, atMonotonic: clock.shown(at),
                     argumentCount: entry.arguments, sites: UInt64(entry.sites), semaphore: entry.semaphore,
                     layoutFlags: entry.layout, device: entry.binary.device, inode: entry.binary.inode,
                     path: entry.path,

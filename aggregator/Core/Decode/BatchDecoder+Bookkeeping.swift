@@ -15,7 +15,7 @@ extension BatchDecoder {
                 """
                 UPDATE peerscope.attached_probe SET detached_at = peerscope.at_us($5), status = 'detached'
                  WHERE node_id = $1 AND tracepoint = $2 AND dev = $3 AND inode = $4
-                   AND status = 'attached' AND detached_at IS NULL
+                   AND attached_at < peerscope.at_us($5) AND status = 'attached' AND detached_at IS NULL
                 """, ["\(state.key.node)", tracepoint.name, dev, inode, at])
             return
         }
@@ -27,7 +27,7 @@ extension BatchDecoder {
             ON CONFLICT (node_id, tracepoint, dev, inode, attached_at) DO UPDATE
                SET status = excluded.status, nargs = excluded.nargs, sites = excluded.sites,
                    semaphore = excluded.semaphore, layout = excluded.layout, path = excluded.path,
-                   detail = excluded.detail
+                   detail = excluded.detail, detached_at = NULL
             """,
             [
                 "\(state.key.node)", tracepoint.name, dev, inode, at, probe.status.text,
@@ -35,6 +35,17 @@ extension BatchDecoder {
                 "\(probe.layoutFlags)", PeerText.escape(probe.path),
                 probe.detail.isEmpty ? nil : PeerText.escape(probe.detail),
             ])
+        // What an earlier attacher had attached went with it, at the latest when this was tried again. A streamer
+        // that starts again tells everything once more, the earlier behind the later.
+        rollups.execute(
+            """
+            UPDATE peerscope.attached_probe p SET detached_at = n.attached_at, status = 'detached'
+              FROM (SELECT attached_at AS since, lead(attached_at) OVER (ORDER BY attached_at) AS attached_at
+                      FROM peerscope.attached_probe
+                     WHERE node_id = $1 AND tracepoint = $2 AND dev = $3 AND inode = $4) n
+             WHERE p.node_id = $1 AND p.tracepoint = $2 AND p.dev = $3 AND p.inode = $4 AND p.attached_at = n.since
+               AND p.status = 'attached' AND p.detached_at IS NULL AND n.attached_at IS NOT NULL
+            """, ["\(state.key.node)", tracepoint.name, dev, inode])
     }
 
     /// Events of a time are missing.
