@@ -10,7 +10,7 @@ import Testing
 
 @Suite("A node's stream")
 struct NodeStreamTests {
-    let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID())").path()
+    let state = TemporaryFolder.path("state")
 
     func stream() throws -> NodeStream {
         let stream = try NodeStream(name: "n1", state: state, bootID: .zero)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("A stream's folder")
 struct StreamFolderTests {
-    let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID())").path()
+    let state = TemporaryFolder.path("state")
 
     @Test("keeps its id, and goes on without a hole after a clean stop")
     func clean() throws {

@@ -1,5 +1,6 @@
 import ByteCodec
 import CollectorProtocol
+import CollectorTesting
 import Foundation
 import Spool
 import Testing
@@ -11,7 +12,7 @@ struct Workbench {
     var next: UInt64 = 1
 
     init() {
-        folder = FileManager.default.temporaryDirectory.appending(path: "spool-\(UUID())").path()
+        folder = TemporaryFolder.path("spool")
     }
 
     func spool(segmentBytes: Int = 1 << 20) throws -> Spool {
