@@ -271,13 +271,14 @@ BEGIN
          ORDER BY n.node_id, s.clk DESC
     ),
     captured AS (
-        SELECT i.node_id, i.run_id, i.tracepoint, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.exited_at, n.at))) AS spans
+        SELECT i.node_id, i.run_id, i.tracepoint, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.ended_at, n.at))) AS spans
           FROM peerscope.capture_interval i
           JOIN newest n USING (node_id)
-          LEFT JOIN peerscope.process_run r USING (node_id, run_id)
+          -- Of two processes one may have had the other's transactions: a node counts once.
+          LEFT JOIN peerscope.run_span r USING (node_id, run_id)
          WHERE i.tracepoint IN ('mempool:added', 'mempool:removed')
            AND i.valid_from < day_to + margin AND (i.valid_to > day_from - interval '1 day' - margin OR i.valid_to IS NULL)
-           AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(i.valid_from, day_from - interval '1 day' - margin)
+           AND coalesce(i.valid_to, r.ended_at, n.at) > greatest(i.valid_from, day_from - interval '1 day' - margin)
          GROUP BY i.node_id, i.run_id, i.tracepoint
     )
     SELECT a.node_id, a.run_id, t.from_s, t.to_s,
