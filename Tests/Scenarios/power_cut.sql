@@ -56,3 +56,26 @@ SELECT scenario.expect('nor does it make the node eligible',
   01 12:30|01 15:00
   $$);
 SELECT scenario.expect('nor is anything of it alarming', $$ SELECT node, kind FROM peerscope.alert WHERE kind IN ('inbound_drop', 'mempool_divergence') $$, '');
+
+-- The next day the same happens to steady, whose clock says 08:00 when it comes back at 12:30. By it two processes ran from 08:00 to 12:00.
+UPDATE peerscope.peer_session SET last_ts = scenario.at('2 15:00:00') WHERE node_id = scenario.id('cut') AND run_id = 999;
+SELECT scenario.session('steady', 1, '1.1.1.1:1', '06:00:00', NULL, last => '2 12:00:00');
+INSERT INTO peerscope.process_run (node_id, run_id, stream_id, started_at, user_agent)
+VALUES (scenario.id('steady'), 998, scenario.id('steady') * 10, scenario.at('2 08:00:00'), '/Satoshi:30.0.0/');
+INSERT INTO peerscope.capture_interval (node_id, run_id, tracepoint, valid_from)
+SELECT node_id, 998, tracepoint, scenario.at('2 08:00:00') FROM peerscope.capture_interval WHERE node_id = scenario.id('steady');
+INSERT INTO peerscope.clock_segment (node_id, clk, valid_from, corr_ns, eps_ns, reference, quality)
+VALUES (scenario.id('steady'), 2, scenario.at('2 08:00:00'), 16200000000000, 100000, '00000000-0000-0000-0000-000000000001', 'exchange');
+INSERT INTO peerscope.mempool_entry (node_id, run_id, txid, added_at, clk, vsize, fee)
+SELECT node_id, 998, txid, scenario.at('2 08:00:10'), 2, vsize, fee FROM peerscope.mempool_entry WHERE node_id = scenario.id('steady');
+SELECT scenario.newest_event('2 15:00:00');
+UPDATE peerscope.stream SET last_event_at = scenario.at('2 10:30:00') WHERE node_id = scenario.id('steady');
+SELECT scenario.dirty('2026-07-02');
+CALL peerscope.digest();
+SELECT scenario.expect('a clock that a reboot set back fails nothing', $$ SELECT scenario.digest_errors() AS errors $$, '∅');
+-- Until the reboot X, Z and W are in both; after it nothing that nobody had before.
+SELECT scenario.expect('and a node is still compared once at a time',
+  $$ SELECT count(*) AS samples, count(DISTINCT at) AS times, max(common) AS common, max(only_a + only_b) AS others
+       FROM peerscope.mempool_divergence
+      WHERE node_a = 'steady' AND node_b = 'uncut' AND at >= scenario.at('2 00:00:00') AND at < scenario.at('2 12:00:00') $$,
+  '72|72|3|0');

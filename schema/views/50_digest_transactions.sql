@@ -293,6 +293,11 @@ BEGIN
                                 date_part('epoch', upper(s.span) + coalesce(k.corr, '0') - day_from) AS to_s) t
       LEFT JOIN peerscope.process_run r ON r.node_id = a.node_id AND r.run_id = a.run_id
      WHERE a.tracepoint = 'mempool:added';
+    -- A node has one mempool at a time: where by its clock two processes ran at once, as after a reboot that set it back, the later
+    -- start counts.
+    UPDATE pool_span s SET to_s = n.to_s, k1 = least(s.k1, ceil(n.to_s / 600))::int
+      FROM (SELECT node_id, run_id, from_s, lead(from_s) OVER (PARTITION BY node_id ORDER BY from_s, run_id) AS to_s FROM pool_span) n
+     WHERE n.node_id = s.node_id AND n.run_id = s.run_id AND n.from_s = s.from_s AND n.to_s < s.to_s;
     DELETE FROM pool_span WHERE k1 <= k0;
     ANALYZE pool_span;
 
