@@ -79,8 +79,12 @@ BEGIN
 
     CREATE TEMP TABLE tx_start ON COMMIT DROP AS
     WITH first AS (
-        SELECT h.id, min(h.t_ns) AS t0_ns, bool_or(h.is_wtxid) AS is_wtxid FROM tx_heard h GROUP BY h.id
-        HAVING min(h.t_ns) >= 0 AND min(h.t_ns) < day_ns
+        -- By clocks whose error is known, where there are any: one that contradicts itself may be off by hours.
+        SELECT * FROM (
+            SELECT h.id, coalesce(min(h.t_ns) FILTER (WHERE h.eps_ns IS NOT NULL), min(h.t_ns)) AS t0_ns,
+                   bool_or(h.is_wtxid) AS is_wtxid
+              FROM tx_heard h GROUP BY h.id) f
+         WHERE f.t0_ns >= 0 AND f.t0_ns < day_ns
     ),
     known AS (
         SELECT f.id, f.t0_ns, CASE WHEN f.is_wtxid THEN f.id END AS wtxid,
