@@ -194,8 +194,9 @@ BEGIN
           FROM hour_piece GROUP BY node_id, hour
     ),
     connected AS (
-        SELECT node_id, hour, coalesce(sum(seconds) FILTER (WHERE population = 'inbound'), 0) AS inbound_s,
-               coalesce(sum(seconds) FILTER (WHERE population = 'outbound'), 0) AS outbound_s
+        -- The sum of floats depends on their order.
+        SELECT node_id, hour, coalesce(sum(seconds ORDER BY netgroup) FILTER (WHERE population = 'inbound'), 0) AS inbound_s,
+               coalesce(sum(seconds ORDER BY netgroup) FILTER (WHERE population = 'outbound'), 0) AS outbound_s
           FROM hour_member GROUP BY node_id, hour
     ),
     opened AS (
@@ -269,12 +270,13 @@ BEGIN
     ),
     shares AS (
         SELECT node_id, hour, population, netgroup, weight,
-               weight / sum(weight) OVER (PARTITION BY node_id, hour, population) AS share
+               weight / sum(weight) OVER (PARTITION BY node_id, hour, population ORDER BY netgroup
+                                          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS share
           FROM members
     ),
     concentration AS (
-        SELECT node_id, hour, population, sum(weight) AS weight, sum(share * share) AS hhi,
-               exp(-sum(share * ln(share))) AS effective_groups, max(share) AS top_share,
+        SELECT node_id, hour, population, sum(weight ORDER BY netgroup) AS weight, sum(share * share ORDER BY netgroup) AS hhi,
+               exp(-sum(share * ln(share) ORDER BY netgroup)) AS effective_groups, max(share) AS top_share,
                (array_agg(netgroup ORDER BY share DESC, netgroup))[1] AS top_group
           FROM shares GROUP BY node_id, hour, population
     ),
