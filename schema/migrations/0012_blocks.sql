@@ -175,7 +175,7 @@ COMMENT ON TABLE peerscope.block_summary IS
     'A block as the fleet got to know it. Without blocks that nodes fetched in initial download: there the header was older than 24 h by the node''s own clock.';
 COMMENT ON COLUMN peerscope.block_summary.hash IS 'Block hash in wire order.';
 COMMENT ON COLUMN peerscope.block_summary.day IS 'UTC day of t0.';
-COMMENT ON COLUMN peerscope.block_summary.t0 IS 'Corrected time at which the fleet first knew of it: of the first stage at any node; where one of our nodes mined it, of the start of its validation there.';
+COMMENT ON COLUMN peerscope.block_summary.t0 IS 'Corrected time at which the fleet first knew of it: of the first stage at any node, of those whose clock error is known if there are any; where one of our nodes mined it, of the start of its validation there.';
 COMMENT ON COLUMN peerscope.block_summary.t0_ns IS 'The same in nanoseconds since 1970.';
 COMMENT ON COLUMN peerscope.block_summary.t0_error_ns IS 'Its error; NULL when unknown.';
 COMMENT ON COLUMN peerscope.block_summary.first_node_id IS 'The node that was first.';

@@ -221,7 +221,7 @@ COMMENT ON COLUMN peerscope.tx_reach.day IS 'Day of t0, UTC.';
 COMMENT ON COLUMN peerscope.tx_reach.id IS 'wtxid, or txid where no wtxid is known.';
 COMMENT ON COLUMN peerscope.tx_reach.wtxid IS 'Witness transaction id in wire order; NULL when it was announced by txid only and never seen whole.';
 COMMENT ON COLUMN peerscope.tx_reach.txid IS 'Transaction id in wire order; NULL when it was announced by wtxid only and never seen whole.';
-COMMENT ON COLUMN peerscope.tx_reach.t0 IS 'Corrected time of the first inbound inv or tx at any node.';
+COMMENT ON COLUMN peerscope.tx_reach.t0 IS 'Corrected time of the first inbound inv or tx at any node, of those whose clock error is known if there are any.';
 COMMENT ON COLUMN peerscope.tx_reach.nodes IS 'Nodes that were told of it within ten minutes.';
 COMMENT ON COLUMN peerscope.tx_reach.eligible IS 'Nodes that could have been told.';
 COMMENT ON COLUMN peerscope.tx_reach.reached IS 'Those of them that were.';

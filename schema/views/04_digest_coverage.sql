@@ -10,13 +10,14 @@ DECLARE
     until timestamptz := (of_day + 2)::timestamp AT TIME ZONE 'UTC';
 BEGIN
     WITH run AS (
-        -- A process whose end nobody saw was over when the next one began.
+        -- A process whose end nobody saw was over when the next one began, and perhaps long before.
         SELECT r.node_id, r.run_id, r.started_at, (r.node_clock_lo_s + r.node_clock_hi_s) / 2 AS clock_s,
-               least(coalesce(r.exited_at, s.last_event_at),
+               least(coalesce(e.ended_at, s.last_event_at),
                      lead(r.started_at) OVER (PARTITION BY r.node_id ORDER BY r.started_at, r.run_id)) AS ended_at
           FROM process_run r
+          LEFT JOIN run_span e ON e.node_id = r.node_id AND e.run_id = r.run_id
           LEFT JOIN (SELECT node_id, max(last_event_at) AS last_event_at FROM stream GROUP BY node_id) s
-            USING (node_id)
+            ON s.node_id = r.node_id
     ),
     -- What each process connected first around the day, and which block was the first not to be old by its own clock. The
     -- headers that may be new by anybody's clock are few, where an initial download connects many.

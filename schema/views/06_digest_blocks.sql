@@ -54,11 +54,13 @@ BEGIN
      WHERE a.first_ts >= since - interval '1 day' AND a.first_ts < until + interval '1 day' AND NOT a.in_download;
 
     WITH RECURSIVE arrived AS MATERIALIZED (
-        SELECT hash, (array_agg(t_ns ORDER BY t_ns, node_id))[1] AS t0_ns,
-               (array_agg(node_id ORDER BY t_ns, node_id))[1] AS first_node_id,
-               (array_agg(eps_ns ORDER BY t_ns, node_id))[1]
+        -- A clock that contradicts itself may be off by hours: one such node must not be the first of every block.
+        SELECT hash, (array_agg(t_ns ORDER BY eps_ns IS NULL, t_ns, node_id))[1] AS t0_ns,
+               (array_agg(node_id ORDER BY eps_ns IS NULL, t_ns, node_id))[1] AS first_node_id,
+               (array_agg(eps_ns ORDER BY eps_ns IS NULL, t_ns, node_id))[1]
                    + CASE WHEN count(DISTINCT reference) > 1
-                          THEN (array_agg(ref_maxerror_ns ORDER BY t_ns, node_id))[1] ELSE 0 END AS t0_error_ns,
+                          THEN (array_agg(ref_maxerror_ns ORDER BY eps_ns IS NULL, t_ns, node_id))[1] ELSE 0 END
+                   AS t0_error_ns,
                max(height) AS height, count(DISTINCT node_id)::int AS nodes,
                count(DISTINCT node_id) FILTER (WHERE stage = 's6')::int AS connected
           FROM block_stages(candidates) GROUP BY hash

@@ -4,16 +4,23 @@
 -- process of the node proves it: then a session lasted as long as it was heard of.
 DROP VIEW IF EXISTS peerscope.run_span CASCADE;
 CREATE VIEW peerscope.run_span AS
-SELECT node_id, run_id, started_at, exited_at,
-       exited_at IS NULL
-           AND lead(run_id) OVER (PARTITION BY node_id ORDER BY started_at NULLS FIRST, run_id) IS NOT NULL AS superseded
-  FROM peerscope.process_run;
+SELECT r.node_id, r.run_id, r.started_at, r.exited_at, r.superseded,
+       coalesce(r.exited_at,
+                CASE WHEN r.superseded
+                     THEN coalesce((SELECT max(s.last_ts) FROM peerscope.peer_session s
+                                     WHERE s.node_id = r.node_id AND s.run_id = r.run_id), r.next_at) END) AS ended_at
+  FROM (SELECT node_id, run_id, started_at, exited_at,
+               exited_at IS NULL AND lead(run_id) OVER own IS NOT NULL AS superseded,
+               lead(started_at) OVER own AS next_at
+          FROM peerscope.process_run
+        WINDOW own AS (PARTITION BY node_id ORDER BY started_at NULLS FIRST, run_id)) r;
 COMMENT ON VIEW peerscope.run_span IS 'Lives of processes, and which of them must have ended.';
 COMMENT ON COLUMN peerscope.run_span.node_id IS 'The node.';
 COMMENT ON COLUMN peerscope.run_span.run_id IS 'The process.';
 COMMENT ON COLUMN peerscope.run_span.started_at IS 'When it started.';
 COMMENT ON COLUMN peerscope.run_span.exited_at IS 'When it ended; NULL while it runs or if unknown.';
 COMMENT ON COLUMN peerscope.run_span.superseded IS 'Whether it must have ended at an unknown time, since the node has a later process.';
+COMMENT ON COLUMN peerscope.run_span.ended_at IS 'Until when it is known to have run, on the node''s clock: its end, or where nobody saw that, as when the host lost power, the last that its sessions were heard of, or else the start of the next process. NULL while it runs.';
 
 CREATE OR REPLACE FUNCTION peerscope.service_names(services bigint) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

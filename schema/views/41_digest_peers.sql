@@ -55,18 +55,18 @@ CREATE OR REPLACE FUNCTION peerscope.capture_spans(of_tracepoint text, since tim
     RETURNS TABLE (node_id int, spans tstzmultirange)
     LANGUAGE sql STABLE
     AS $$
-    SELECT i.node_id, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.exited_at, n.at), '[)'))
+    SELECT i.node_id, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.ended_at, n.at), '[)'))
                           * tstzmultirange(tstzrange(since, until))
       FROM peerscope.capture_interval i
       JOIN (SELECT s.node_id, max(s.last_event_at) AS at FROM peerscope.stream s GROUP BY s.node_id) n
         ON n.node_id = i.node_id
-      LEFT JOIN peerscope.process_run r ON r.node_id = i.node_id AND r.run_id = i.run_id
+      LEFT JOIN peerscope.run_span r ON r.node_id = i.node_id AND r.run_id = i.run_id
      WHERE i.tracepoint = of_tracepoint AND i.valid_from < until AND (i.valid_to > since OR i.valid_to IS NULL)
-       AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(since, i.valid_from)
+       AND coalesce(i.valid_to, r.ended_at, n.at) > greatest(since, i.valid_from)
      GROUP BY i.node_id
     $$;
 COMMENT ON FUNCTION peerscope.capture_spans(text, timestamptz, timestamptz) IS
-    'When between two times each node''s tracepoint was captured without gap, on the node''s own clock. A span that lasts ends with the node''s newest event.';
+    'When between two times each node''s tracepoint was captured without gap, on the node''s own clock. A span that lasts ends with its process, or with the node''s newest event.';
 
 CREATE OR REPLACE FUNCTION peerscope.sessions_alive(since timestamptz, until timestamptz)
     RETURNS TABLE (node_id int, run_id bigint, peer_id bigint, addr text, network text, netgroup text, group24 text,
@@ -194,8 +194,9 @@ BEGIN
           FROM hour_piece GROUP BY node_id, hour
     ),
     connected AS (
-        SELECT node_id, hour, coalesce(sum(seconds) FILTER (WHERE population = 'inbound'), 0) AS inbound_s,
-               coalesce(sum(seconds) FILTER (WHERE population = 'outbound'), 0) AS outbound_s
+        -- The sum of floats depends on their order.
+        SELECT node_id, hour, coalesce(sum(seconds ORDER BY netgroup) FILTER (WHERE population = 'inbound'), 0) AS inbound_s,
+               coalesce(sum(seconds ORDER BY netgroup) FILTER (WHERE population = 'outbound'), 0) AS outbound_s
           FROM hour_member GROUP BY node_id, hour
     ),
     opened AS (
@@ -269,12 +270,13 @@ BEGIN
     ),
     shares AS (
         SELECT node_id, hour, population, netgroup, weight,
-               weight / sum(weight) OVER (PARTITION BY node_id, hour, population) AS share
+               weight / sum(weight) OVER (PARTITION BY node_id, hour, population ORDER BY netgroup
+                                          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS share
           FROM members
     ),
     concentration AS (
-        SELECT node_id, hour, population, sum(weight) AS weight, sum(share * share) AS hhi,
-               exp(-sum(share * ln(share))) AS effective_groups, max(share) AS top_share,
+        SELECT node_id, hour, population, sum(weight ORDER BY netgroup) AS weight, sum(share * share ORDER BY netgroup) AS hhi,
+               exp(-sum(share * ln(share) ORDER BY netgroup)) AS effective_groups, max(share) AS top_share,
                (array_agg(netgroup ORDER BY share DESC, netgroup))[1] AS top_group
           FROM shares GROUP BY node_id, hour, population
     ),

@@ -79,8 +79,12 @@ BEGIN
 
     CREATE TEMP TABLE tx_start ON COMMIT DROP AS
     WITH first AS (
-        SELECT h.id, min(h.t_ns) AS t0_ns, bool_or(h.is_wtxid) AS is_wtxid FROM tx_heard h GROUP BY h.id
-        HAVING min(h.t_ns) >= 0 AND min(h.t_ns) < day_ns
+        -- By clocks whose error is known, where there are any: one that contradicts itself may be off by hours.
+        SELECT * FROM (
+            SELECT h.id, coalesce(min(h.t_ns) FILTER (WHERE h.eps_ns IS NOT NULL), min(h.t_ns)) AS t0_ns,
+                   bool_or(h.is_wtxid) AS is_wtxid
+              FROM tx_heard h GROUP BY h.id) f
+         WHERE f.t0_ns >= 0 AND f.t0_ns < day_ns
     ),
     known AS (
         SELECT f.id, f.t0_ns, CASE WHEN f.is_wtxid THEN f.id END AS wtxid,
@@ -271,13 +275,14 @@ BEGIN
          ORDER BY n.node_id, s.clk DESC
     ),
     captured AS (
-        SELECT i.node_id, i.run_id, i.tracepoint, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.exited_at, n.at))) AS spans
+        SELECT i.node_id, i.run_id, i.tracepoint, range_agg(tstzrange(i.valid_from, coalesce(i.valid_to, r.ended_at, n.at))) AS spans
           FROM peerscope.capture_interval i
           JOIN newest n USING (node_id)
-          LEFT JOIN peerscope.process_run r USING (node_id, run_id)
+          -- Of two processes one may have had the other's transactions: a node counts once.
+          LEFT JOIN peerscope.run_span r USING (node_id, run_id)
          WHERE i.tracepoint IN ('mempool:added', 'mempool:removed')
            AND i.valid_from < day_to + margin AND (i.valid_to > day_from - interval '1 day' - margin OR i.valid_to IS NULL)
-           AND coalesce(i.valid_to, r.exited_at, n.at) > greatest(i.valid_from, day_from - interval '1 day' - margin)
+           AND coalesce(i.valid_to, r.ended_at, n.at) > greatest(i.valid_from, day_from - interval '1 day' - margin)
          GROUP BY i.node_id, i.run_id, i.tracepoint
     )
     SELECT a.node_id, a.run_id, t.from_s, t.to_s,
@@ -292,6 +297,11 @@ BEGIN
                                 date_part('epoch', upper(s.span) + coalesce(k.corr, '0') - day_from) AS to_s) t
       LEFT JOIN peerscope.process_run r ON r.node_id = a.node_id AND r.run_id = a.run_id
      WHERE a.tracepoint = 'mempool:added';
+    -- A node has one mempool at a time: where by its clock two processes ran at once, as after a reboot that set it back, the later
+    -- start counts.
+    UPDATE pool_span s SET to_s = n.to_s, k1 = least(s.k1, ceil(n.to_s / 600))::int
+      FROM (SELECT node_id, run_id, from_s, lead(from_s) OVER (PARTITION BY node_id ORDER BY from_s, run_id) AS to_s FROM pool_span) n
+     WHERE n.node_id = s.node_id AND n.run_id = s.run_id AND n.from_s = s.from_s AND n.to_s < s.to_s;
     DELETE FROM pool_span WHERE k1 <= k0;
     ANALYZE pool_span;
 
