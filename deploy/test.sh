@@ -15,3 +15,5 @@ swift test --skip-build --filter PostgreSQLTests --skip VolumeTests
 swift test --skip-build --filter VolumeTests
 Tests/Fuzz/run.sh --smoke
 swift test --skip-build --filter IntegrationTests --skip FaultMatrixTests
+# Every benchmark with tiny counts: that it runs and that nothing is missing afterwards; no figure is looked at.
+deploy/bench.sh smoke "$(swift build --show-bin-path)"
