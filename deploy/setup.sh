@@ -14,8 +14,8 @@ packages=(
     python3-venv                        # Parquet export; Debian's pip installs nowhere else
 )
 
-# What can be read on the wire is tried out.
-[[ ${1:-} == test ]] && packages+=(tshark)
+# What can be read on the wire is tried out, and so is every benchmark.
+[[ ${1:-} == test ]] && packages+=(tshark bpftrace iproute2)
 
 fail() {
     printf 'error: %s\n' "$1" >&2

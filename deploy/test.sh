@@ -17,3 +17,5 @@ Tests/Fuzz/run.sh --smoke
 swift test --skip-build --filter "IntegrationTests.(DemoTests|PrivilegeTests|SecretsTests)"
 swift test --skip-build --filter IntegrationTests --skip "IntegrationTests.(DemoTests|FaultMatrixTests|PrivilegeTests|SecretsTests)"
 swift test --skip-build --filter FaultMatrixTests
+# Every benchmark with tiny counts: that it runs and that nothing is missing afterwards; no figure is looked at.
+deploy/bench.sh smoke "$(swift build --show-bin-path)"

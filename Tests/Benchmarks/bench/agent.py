@@ -74,7 +74,7 @@ def steady(shop, results, effort, limit):
                "≤ 1 000 ns", median(user) <= 1000,
                f"memcpy takes {limit['memcpy_ns']:.2f} ns, TLS {limit['tls_ns']:.2f} ns; kernel time besides: {median(system):.0f} ns; "
                f"{lost} of {fired} events were lost, and declared"),
-        Figure("the same against its limit", median(user), "ns", spread(user), floor, "memcpy + TLS", ratio, "≤ 3 ×", ratio <= 3),
+        Figure("agent, user-space CPU per event, against its limit", median(user), "ns", spread(user), floor, "memcpy + TLS", ratio, "≤ 3 ×", ratio <= 3),
         Figure("bytes on the wire per event, 37-byte payload", wire, "B", None, PAYLOAD, "payload", wire / PAYLOAD, "≤ payload + 24 B",
                wire <= PAYLOAD + 24, "TCP payload, TLS included"),
         memory(f"agent memory {at}, aggregator there", resident, seconds * rounds))

@@ -9,7 +9,7 @@ def measure(shop, results, effort):
     database = shop.database("latency")
     aggregator = shop.aggregator(database)
     rates = effort.pick([1000], [1000, 20_000], [1000, 20_000])
-    seconds = effort.pick(1, 10, 60)
+    seconds = effort.pick(2, 11, 61)
     nodes = [f"lat{rate}" for rate in rates]
     config = shop.agent("bench-latency", aggregator.address, nodes, standin)
     attacher, streamer = shop.attach(config), shop.stream(config)
@@ -30,9 +30,15 @@ def measure(shop, results, effort):
     database.close()
 
 
-def percentiles(database, pattern, since="-infinity"):
-    """p50, p99 and most milliseconds of the messages of nodes LIKE `pattern`."""
+#: A node's first events wait until the attacher has told whose they are.
+WARM = "1 second"
+
+
+def percentiles(database, pattern):
+    """p50, p99 and most milliseconds of the messages of nodes LIKE `pattern`, from a second after the first."""
     line = database.sql(
-        "SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY extract(epoch FROM pg_xact_commit_timestamp(m.xmin) - m.ts) * 1000) "
-        f"FROM peerscope.p2p_message m JOIN peerscope.node n USING (node_id) WHERE n.name LIKE '{pattern}' AND m.ts > '{since}'")
+        f"WITH message AS (SELECT m.ts, pg_xact_commit_timestamp(m.xmin) AS at FROM peerscope.p2p_message m "
+        f"JOIN peerscope.node n USING (node_id) WHERE n.name LIKE '{pattern}') "
+        "SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY extract(epoch FROM at - ts) * 1000) "
+        f"FROM message WHERE ts > (SELECT min(ts) FROM message) + '{WARM}'::interval")
     return [float(word) for word in line.strip("{}").split(",")]

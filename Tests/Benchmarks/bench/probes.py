@@ -9,6 +9,8 @@ from .fleet import Failure, free_port
 from .results import Figure, median, spread
 
 PAYLOADS = {37: 1.3, 1261: 1.8}
+#: What a message cannot be had without: its address, its connection's type, its own type and its payload lie in four places.
+READS = "$a = *(uint64 *)arg1; $b = *(uint64 *)arg2; $c = *(uint64 *)arg3; $d = *(uint64 *)arg5;"
 
 
 def nanoseconds(summary):
@@ -58,12 +60,13 @@ def measure(shop, results, effort):
     port = free_port()
     config = shop.agent("bench-probes", f"127.0.0.1:{port}", ["bench"], costs.standin)
     pid_file = shop.pid_file(config, "bench")
-    found = {(kind, size): [] for kind in ("bare", "empty", "ours") for size in PAYLOADS}
+    found = {(kind, size): [] for kind in ("bare", "empty", "reads", "ours") for size in PAYLOADS}
     fired = 0
     for _ in range(rounds):
         for size in PAYLOADS:
             found["bare", size].append(median([costs.burst(size) for _ in range(bursts)]))
             found["empty", size].append(costs.under_bpftrace(size, "", effort.pick(20_000, 200_000, 200_000)))
+            found["reads", size].append(costs.under_bpftrace(size, READS, effort.pick(20_000, 200_000, 200_000)))
         attacher, streamer = shop.attach(config), shop.stream(config)
         for size in PAYLOADS:
             times = []
@@ -81,6 +84,13 @@ def measure(shop, results, effort):
         results.add(Figure(
             f"cost of a probe, {size}-byte payload", median(ours[size]), "ns", spread(ours[size]), median(empty), "empty program", ratio,
             f"≤ {reach} ×", ratio <= reach))
+    for size in PAYLOADS:
+        empty, reads = (median([v - bare[size] for v in found[kind, size]]) for kind in ("empty", "reads"))
+        results.add(Figure(
+            f"the same against four reads of eight bytes, {size} bytes", median(ours[size]), "ns", spread(ours[size]), reads, "empty + 4 reads",
+            median(ours[size]) / reads,
+            note=f"a program that only reads eight bytes in each of the four places of a message costs {reads / empty:.2f} × the empty one: "
+            "each read of the node's memory has a fixed price"))
     for size in PAYLOADS:
         printed = []
         for _ in range(effort.pick(1, 3, 3)):
