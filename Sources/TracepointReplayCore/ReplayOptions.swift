@@ -76,6 +76,9 @@ public struct ReplayOptions: ParsableArguments {
         StopRequest.listen()
         MonotonicClock.removeTimerSlack()
         if rate == nil { MonotonicClock.goFirst() }
+        // Early, as a node does: whoever looks at processes has only so much patience with one that is nobody's.
+        if let pidFile { try WholeFile.write(Array("\(getpid())\n".utf8), to: pidFile, what: "pid file") }
+        defer { if let pidFile { WholeFile.remove(pidFile) } }
         let loaded = try Capture.load(capture, node: node, probes: probes)
         let memory = ArgumentMemory(loaded.arguments)
         let total = count ?? loaded.events.count
@@ -85,9 +88,6 @@ public struct ReplayOptions: ParsableArguments {
         let truth = try record.map {
             try TruthRecord(path: $0, capacity: plan(.unpaced).recordCapacity, probes: probes)
         }
-        if let pidFile { try WholeFile.write(Array("\(getpid())\n".utf8), to: pidFile, what: "pid file") }
-        defer { if let pidFile { WholeFile.remove(pidFile) } }
-
         let start = startAt ?? MonotonicClock.now + 100_000_000
         report("ready: pid \(getpid()) is \(node), \(total) events, starting at \(start)")
         if case let now = MonotonicClock.now, now > start {
