@@ -1,4 +1,3 @@
-internal import ByteCodec
 internal import CLibpq
 internal import Glibc
 
