@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
@@ -60,6 +61,8 @@ def main():
     for name in names:
         if name not in PARTS:
             sys.exit(f"error: there is no benchmark {name}; there are {', '.join(PARTS)}")
+    # Whoever is told to stop has programs to end and pins to remove.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: stopped by SIGTERM"))
     results = Results(options.results, effort.name)
     failed = []
     for name in names:

@@ -276,6 +276,22 @@ class Database:
         self.shop.run([self.shop.program("peerscope-aggregator"), "migrate", "--schema", self.shop.schema, "--database", conninfo], "migrate")
         return conninfo
 
+    def cpu_seconds(self):
+        """Of the server and all its processes, those that have ended too."""
+        postmaster = int(open(self.folder + "/data/postmaster.pid").readline())
+        total = 0
+        for pid in os.listdir("/proc"):
+            if pid.isdigit():
+                try:
+                    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+                except OSError:
+                    continue  # It has just ended.
+                if int(pid) == postmaster:
+                    total += sum(int(field) for field in fields[11:15])
+                elif int(fields[1]) == postmaster:
+                    total += int(fields[11]) + int(fields[12])
+        return total / TICKS
+
     def accounts(self):
         """(hits, stored, lost) of all streams."""
         line = self.sql(

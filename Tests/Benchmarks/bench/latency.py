@@ -30,15 +30,14 @@ def measure(shop, results, effort):
     database.close()
 
 
-#: A node's first events wait until the attacher has told whose they are.
-WARM = "1 second"
+def percentiles(database, pattern, warm=1):
+    """p50, p99 and most milliseconds of the messages of nodes LIKE `pattern`, from `warm` seconds after the first.
 
-
-def percentiles(database, pattern):
-    """p50, p99 and most milliseconds of the messages of nodes LIKE `pattern`, from a second after the first."""
+    A node's first events wait until the attacher has told whose they are.
+    """
     line = database.sql(
         f"WITH message AS (SELECT m.ts, pg_xact_commit_timestamp(m.xmin) AS at FROM peerscope.p2p_message m "
         f"JOIN peerscope.node n USING (node_id) WHERE n.name LIKE '{pattern}') "
         "SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (ORDER BY extract(epoch FROM at - ts) * 1000) "
-        f"FROM message WHERE ts > (SELECT min(ts) FROM message) + '{WARM}'::interval")
+        f"FROM message WHERE ts > (SELECT min(ts) FROM message) + interval '{warm} s'")
     return [float(word) for word in line.strip("{}").split(",")]

@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 import os
 import platform
 import statistics
@@ -149,23 +150,31 @@ class Results:
         return "\n".join(out) + "\n"
 
     def plot(self):
-        """Every figure that has a ratio and a goal, as a bar against its goal."""
-        bars = [f for f in self.figures if f.ratio is not None]
-        height, left, width = 26, 430, 420
-        most = max([1.0] + [min(f.ratio, 4) for f in bars])
-        out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 160}" height="{height * len(bars) + 70}" '
+        """Every figure that has a limit and a goal, as a bar from its limit; the scale is logarithmic."""
+        bars = [f for f in self.figures if f.ratio and f.reach]
+        height, left, width, top = 26, 480, 400, 64
+        low, high = -2, 2  # Powers of ten.
+
+        def place(ratio):
+            return left + (min(max(math.log10(ratio), low), high) - low) / (high - low) * width
+
+        bottom = top + height * len(bars)
+        out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 220}" height="{bottom + 16}" '
                'font-family="sans-serif" font-size="13">',
                '<rect width="100%" height="100%" fill="white"/>',
-               '<text x="10" y="24" font-size="16">Peerscope against what bounds it (ratio; the line is the limit itself)</text>']
+               '<text x="10" y="24" font-size="16">Peerscope: measured against what bounds it, in the same run</text>']
+        for power in range(low, high + 1):
+            x = place(10**power)
+            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 6}" y2="{bottom}" stroke="{"black" if power == 0 else "#ddd"}"/>')
+            label = "limit" if power == 0 else f"{10**power:g} ×"
+            out.append(f'<text x="{x:.1f}" y="{top - 12}" text-anchor="middle" fill="#444">{label}</text>')
         for index, f in enumerate(bars):
-            y = 44 + index * height
+            y = top + index * height
             colour = {True: "#2a7f62", False: "#b3402a", None: "#777"}[f.reached]
-            length = min(f.ratio, 4) / most * width
-            out.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{html.escape(f.name)}</text>')
-            out.append(f'<rect x="{left}" y="{y + 3}" width="{length:.1f}" height="{height - 8}" fill="{colour}"/>')
-            out.append(f'<text x="{left + length + 6:.1f}" y="{y + 15}">{f.ratio:.2f}{"  (" + html.escape(f.reach) + ")" if f.reach else ""}</text>')
-        x = left + width / most
-        out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="40" y2="{44 + height * len(bars)}" stroke="black" stroke-dasharray="4 3"/>')
+            ends = sorted([place(1), place(f.ratio)])
+            out.append(f'<text x="{left - 12}" y="{y + 16}" text-anchor="end">{html.escape(f.name)}</text>')
+            out.append(f'<rect x="{ends[0]:.1f}" y="{y + 4}" width="{max(ends[1] - ends[0], 2):.1f}" height="{height - 9}" fill="{colour}"/>')
+            out.append(f'<text x="{left + width + 10}" y="{y + 16}" fill="{colour}">{number(f.ratio)} × ({html.escape(f.reach)})</text>')
         out.append("</svg>\n")
         return "\n".join(out)
 
