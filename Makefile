@@ -2,7 +2,7 @@
 #
 #   make demo [CAPTURE=FILE] [BITCOIND=PATH] [SOURCE=capture] [PORT=9735] [SPEED=1]
 #   make test | lint | format | install [PREFIX=/usr/local]
-#   make bench [ONLY=probes] [FULL=1]
+#   make bench [ONLY=probes,agent,capture,endtoend,latency,thousand,decode,views] [FULL=1]
 #   make soak [FAULTS=1000] [SEED=1]
 
 PREFIX ?= /usr/local
