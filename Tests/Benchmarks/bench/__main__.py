@@ -37,6 +37,10 @@ def quiet(effort):
             return busy
 
 
+#: Where remarks begin in RESULTS.md.
+REMARKS = "## Where the time goes"
+
+
 def main():
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("binaries", help="folder of the programs, built for release")
@@ -50,8 +54,10 @@ def main():
     options = parser.parse_args()
     if options.markdown:
         results = Results.read(options.results)
+        # What people wrote about the figures stays.
+        written = open(options.markdown).read() if os.path.exists(options.markdown) else ""
         with open(options.markdown, "w") as out:
-            out.write(results.markdown())
+            out.write(results.markdown() + "".join(written.partition(f"\n{REMARKS}\n")[1:]))
         print(f"Written to {options.markdown}")
         return
     if os.geteuid() != 0:
