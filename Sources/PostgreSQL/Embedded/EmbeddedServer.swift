@@ -203,192 +203,9 @@ public final class EmbeddedServer: Sendable {
         FileSystem.remove(directory + "/socket")
     }
 
-    // MARK: - The directory
-
-    /// Makes the directory and gives its resolved path.
-    private static func prepared(_ path: String, _ operation: String) throws(PostgreSQLError) -> String {
-        let absolute = FileSystem.absolute(path)
-        let error = FileSystem.makeDirectories(absolute, mode: 0o755)
-        guard error == 0, let directory = FileSystem.resolved(absolute) else {
-            throw PostgreSQLError(
-                message: "cannot make \(absolute): \(FileSystem.text(ofError: error))",
-                hint: error == ENOSPC ? diskHint : "choose a directory that this user can write",
-                operation: operation)
-        }
-        guard unsafe access(directory, W_OK | X_OK) == 0 else {
-            let error = errno
-            let owner = FileSystem.status(directory).flatMap { ServerUser.with(uid: $0.owner)?.name }
-            throw PostgreSQLError(
-                message: "cannot write into \(directory): \(FileSystem.text(ofError: error))",
-                hint: owner.map { "it belongs to \($0): run as that user or as root, or choose another one" }
-                    ?? "choose a directory that this user can write", operation: operation)
-        }
-        let known: Set = [
-            "data", "postgres.log", "socket", "start.lock", "users.lock", "stop-when-unused", "data.new",
-        ]
-        if FileSystem.status(directory + "/data") == nil,
-            let stranger = FileSystem.names(in: directory).first(where: { !known.contains($0) })
-        {
-            throw PostgreSQLError(
-                message: "\(directory) holds other things (\(stranger)) and no database",
-                hint: "name an empty directory, or one that does not exist yet", operation: operation)
-        }
-        return directory
-    }
-
-    private static func majorVersion(
-        of data: String, _ operation: String
-    ) throws(PostgreSQLError) -> Int? {
-        guard FileSystem.status(data) != nil else { return nil }
-        guard let text = FileSystem.read(data + "/PG_VERSION"),
-            let major = Int(FileSystem.trimmed(text).prefix { $0.isNumber })
-        else {
-            throw PostgreSQLError(
-                message: "\(data) is not a PostgreSQL data directory (no PG_VERSION)",
-                hint: "move it away to begin a new one", operation: operation)
-        }
-        return major
-    }
-
-    /// Settings for steady ingest on a machine that does other things too.
-    private static let settings = """
-
-        # What Peerscope changes; edit as you like. Socket and listen_addresses are given at every start.
-        shared_buffers = 256MB
-        max_wal_size = 2GB
-        checkpoint_timeout = 15min
-        wal_compression = on
-        fsync = on
-        synchronous_commit = on
-        max_connections = 64
-        autovacuum_naptime = 15s
-        jit = off
-        timezone = 'UTC'
-        log_timezone = 'UTC'
-        log_line_prefix = '%m [%p] %a '
-        log_autovacuum_min_duration = -1
-        log_checkpoints = off
-
-        """
-
-    /// Makes the data directory: under another name first, so that an interrupted attempt leaves none.
-    private static func initialise(
-        _ directory: String, _ user: ServerUser, _ binaries: Binaries, _ operation: String
-    ) throws(PostgreSQLError) {
-        let fresh = directory + "/data.new"
-        FileSystem.remove(fresh)
-        guard unsafe mkdir(fresh, 0o700) == 0 else {
-            let error = errno
-            throw PostgreSQLError(
-                message: "cannot make \(fresh): \(FileSystem.text(ofError: error))",
-                hint: error == ENOSPC ? diskHint : nil, operation: operation)
-        }
-        try give(fresh, user, operation)
-        let made = try ChildProcess.run(
-            [
-                binaries.path("initdb"), "-D", "data.new", "-U", "peerscope", "--encoding=UTF8", "--locale=C",
-                "--auth-local=trust", "--auth-host=reject",
-            ], as: user, in: directory, environment: serverEnvironment, operation: operation)
-        guard made.status == 0 else {
-            FileSystem.remove(fresh)
-            throw failure("initdb failed with status \(made.status)", said: made.output, operation)
-        }
-        try write(settings, to: fresh + "/postgresql.conf", appending: true, operation)
-        guard unsafe rename(fresh, directory + "/data") == 0 else {
-            throw PostgreSQLError(
-                message: "cannot rename \(fresh): \(FileSystem.text(ofError: errno))", operation: operation)
-        }
-    }
-
-    /// After a killed server its other processes need a moment to notice.
-    private static func waitForRemains(_ data: String, _ operation: String) throws(PostgreSQLError) {
-        guard waits(seconds: 30, until: { !Postmaster.hasProcesses(data: data) }) else {
-            throw PostgreSQLError(
-                message: "processes of an earlier server still work in \(data)",
-                hint: "find them with `fuser \(data)` and end them", operation: operation)
-        }
-        Postmaster.removeStalePidFile(data: data)
-    }
-
-    // MARK: - The socket
-
-    /// The longest path a socket's address holds, without its NUL.
-    static let longestSocketPath = 107
-    private static let socketName = "/.s.PGSQL.5432"
-
-    /// The directory for the socket: the one noted before if it is still ours, else a new one.
-    private static func socketDirectory(
-        noted note: String, _ user: ServerUser, _ operation: String
-    ) throws(PostgreSQLError) -> String {
-        if let noted = FileSystem.read(note).map(FileSystem.trimmed), isOurs(noted, user) {
-            // What a killed server left; PostgreSQL would ask only whether its process number is in use.
-            for name in FileSystem.names(in: noted) { FileSystem.remove(noted + "/" + name) }
-            return noted
-        }
-        let environment = FileSystem.environment()
-        var parents: [String] = []
-        if let given = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first {
-            parents.append(String(given))
-        }
-        if ServerUser.isRoot {
-            parents.append("/run")
-        } else if let given = environment["XDG_RUNTIME_DIR"] {
-            parents.append(given)
-        }
-        parents.append("/tmp")
-        var reason = "no directory"
-        for parent in parents where parent.hasPrefix("/") {
-            let template = parent + "/peerscope-XXXXXX"
-            guard template.utf8.count + (socketName + ".lock").utf8.count <= longestSocketPath else {
-                continue
-            }
-            var path = template.utf8.map { CChar(bitPattern: $0) } + [0]
-            guard unsafe mkdtemp(&path) != nil else {
-                reason = "\(parent): \(FileSystem.text(ofError: errno))"
-                continue
-            }
-            let made = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            try give(made, user, operation)
-            if user.barrier(above: made) != nil {
-                FileSystem.remove(made)
-                reason = "\(user.name) cannot reach \(parent)"
-                continue
-            }
-            do throws(PostgreSQLError) {
-                try write(made + "\n", to: note, operation)
-            } catch {
-                FileSystem.remove(made)
-                FileSystem.remove(note)
-                throw error
-            }
-            return made
-        }
-        throw PostgreSQLError(
-            message: "no place for the server's socket (\(reason))", hint: "make /tmp writable (mode 1777)",
-            operation: operation)
-    }
-
-    /// Whether a directory is one that we made for sockets, and safe to use: nobody else can enter it.
-    private static func isOurs(_ path: String, _ user: ServerUser? = nil) -> Bool {
-        guard path.hasPrefix("/"), path.split(separator: "/").last?.hasPrefix("peerscope-") == true,
-            let status = FileSystem.status(path, followingLinks: false), status.isDirectory
-        else { return false }
-        return status.permissions == 0o700 && (user == nil || status.owner == user?.uid)
-    }
-
-    private static func conninfo(_ postmaster: Postmaster, _ user: ServerUser) -> String {
-        // requirepeer: whoever else might sit on that socket is not our server.
-        "host=\(quoted(postmaster.socketDirectory)) port=\(postmaster.port) user=peerscope dbname=peerscope"
-            + (user.name.isEmpty ? "" : " requirepeer=\(quoted(user.name))")
-    }
-
-    private static func quoted(_ value: String) -> String {
-        "'" + value.flatMap { $0 == "'" || $0 == "\\" ? ["\\", $0] : [$0] } + "'"
-    }
-
     // MARK: - The process
 
-    private static let serverEnvironment: [String: String?] = [
+    static let serverEnvironment: [String: String?] = [
         "LC_ALL": "C", "PGDATA": nil, "PGPORT": nil, "PGHOST": nil, "PGDATABASE": nil, "PGUSER": nil,
         "PGOPTIONS": nil, "PGSERVICE": nil, "TZ": nil, "NOTIFY_SOCKET": nil,
     ]
@@ -476,10 +293,10 @@ public final class EmbeddedServer: Sendable {
 
     // MARK: - Faults
 
-    private static let diskHint = "the disk is full: free space; nothing that was committed is lost"
+    static let diskHint = "the disk is full: free space; nothing that was committed is lost"
 
     /// What a failed initdb or server said, as an error that says what to do.
-    private static func failure(
+    static func failure(
         _ message: String, said: String, _ operation: String, log: String? = nil
     ) -> PostgreSQLError {
         let lines = said.split(separator: "\n").map(String.init)
@@ -511,14 +328,14 @@ public final class EmbeddedServer: Sendable {
             message: message, detail: words.isEmpty ? nil : words, hint: hint, operation: operation)
     }
 
-    private static func failure(
+    static func failure(
         _ message: String, log directory: String, from offset: Int, _ operation: String
     ) -> PostgreSQLError {
         let log = directory + "/postgres.log"
         return failure(message, said: FileSystem.read(log, from: offset) ?? "", operation, log: log)
     }
 
-    private static func write(
+    static func write(
         _ text: String, to path: String, appending: Bool = false, mode: UInt32 = 0o644, _ operation: String
     ) throws(PostgreSQLError) {
         let error = FileSystem.write(text, to: path, appending: appending, mode: mode)
@@ -530,7 +347,7 @@ public final class EmbeddedServer: Sendable {
     }
 
     /// Gives a file to the server's user, when that is not us.
-    private static func give(
+    static func give(
         _ path: String, _ user: ServerUser, _ operation: String
     ) throws(PostgreSQLError) {
         guard user.uid != geteuid() else { return }
@@ -543,7 +360,7 @@ public final class EmbeddedServer: Sendable {
     }
 
     /// Asks again every few milliseconds; whether it came true in time.
-    private static func waits(seconds: Int, until isTrue: () -> Bool) -> Bool {
+    static func waits(seconds: Int, until isTrue: () -> Bool) -> Bool {
         var pause: UInt32 = 1_000
         var waited = 0
         while !isTrue() {
