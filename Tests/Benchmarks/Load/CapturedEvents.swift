@@ -13,6 +13,8 @@ struct CapturedEvents {
 
     struct Event {
         let tracepoint: Tracepoint
+        /// The node that said it.
+        let node: String
         let monotonic: UInt64
         let arguments: [Argument]
     }
@@ -28,11 +30,12 @@ struct CapturedEvents {
             let value = try JSONLine.parse(line)
             guard case .string(let probe)? = value["probe"],
                 let tracepoint = Tracepoint(name: String(decoding: probe, as: UTF8.self)),
-                case .integer(_, let monotonic)? = value["mono_ns"], case .array(let values)? = value["args"]
+                case .string(let node)? = value["node"], case .integer(_, let monotonic)? = value["mono_ns"],
+                case .array(let values)? = value["args"]
             else { return }
             events.append(
                 Event(
-                    tracepoint: tracepoint, monotonic: monotonic,
+                    tracepoint: tracepoint, node: String(decoding: node, as: UTF8.self), monotonic: monotonic,
                     arguments: zip(tracepoint.arguments, values).map { Self.argument($0.kind, $1) }))
         }
         self.events = events.sorted { $0.monotonic < $1.monotonic }

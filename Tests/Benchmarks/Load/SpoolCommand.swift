@@ -12,8 +12,9 @@ struct SpoolCommand: ParsableCommand {
             Writes FOLDER/nodes/load0 … as an agent that could not send would have left them, and FOLDER.jsonl, a \
             capture with one event of each node: `peerscope-agent run --capture FOLDER.jsonl` with that state sends \
             everything. The segments can also be given to `peerscope-aggregator replay`. Plain events are inbound \
-            messages with a payload of 37 bytes that make a row of p2p_message and little else. With --capture they are \
-            the capture's, again and again, each time as another process, with other transactions.
+            messages with a payload of 37 bytes that make a row of p2p_message and little else. With --capture each stream \
+            is one of the capture's nodes that lives on: what it said, again and again, each time with other peers, blocks \
+            and transactions.
             """)
 
     @Option(help: "The state folder.") var state: String
@@ -23,7 +24,7 @@ struct SpoolCommand: ParsableCommand {
     @Option(help: "Capture to take the events from.") var capture: String?
 
     func run() throws {
-        let captured = try capture.map { try CapturedEvents(path: $0) }
+        let repeated = try capture.map { try RepeatedCapture(path: $0) }
         let each = events / streams
         var lines = ""
         for stream in 0..<streams {
@@ -33,8 +34,8 @@ struct SpoolCommand: ParsableCommand {
             var writer = SegmentWriter(
                 stream: stream, events: each, nanosecondsPerEvent: UInt64(1_000_000_000 / rate),
                 folder: folder + "/spool")
-            if let captured {
-                try writer.repeatEvents(captured, count: each)
+            if let repeated {
+                try writer.repeatEvents(repeated, node: stream, count: each)
             } else {
                 try writer.plain(count: each)
             }
@@ -96,20 +97,19 @@ struct SegmentWriter {
         }
     }
 
-    /// The capture's events over and over.
-    mutating func repeatEvents(_ captured: CapturedEvents, count: Int) throws {
+    /// What one node of the capture said, over and over.
+    mutating func repeatEvents(_ capture: RepeatedCapture, node: Int, count: Int) throws {
+        let events = capture.nodes[node % capture.nodes.count]
+        try start()
         var written = 0
         var cycle: UInt32 = 0
         while written < count {
-            // The counters of the process before belong to it.
-            try seal()
-            run += 1
             cycle += 1
-            try start()
-            for event in captured.events.prefix(count - written) {
+            let pass = capture.pass(cycle)
+            for event in events.prefix(count - written) {
                 advance()
-                begin(event.tracepoint, absent: event.arguments.count < event.tracepoint.arguments.count)
-                append(event, cycle: cycle)
+                begin(event.tracepoint, absent: event.lacksOptional)
+                pass.append(event, to: &builder)
                 builder.end()
                 written += 1
                 try sealIfFull()
@@ -144,50 +144,6 @@ struct SegmentWriter {
         builder.begin(
             kind: tracepoint.rawValue, flags: absent ? [.optionalAbsent] : [], run: run, tid: 7,
             monotonic: now)
-    }
-
-    private mutating func append(_ event: CapturedEvents.Event, cycle: UInt32) {
-        let isMessage = event.tracepoint == .inboundMessage || event.tracepoint == .outboundMessage
-        let isPool = event.tracepoint.name.hasPrefix("mempool:")
-        for (argument, value) in zip(event.tracepoint.arguments, event.arguments) {
-            switch (argument.kind, value) {
-            case (.signed, .number(let number)): builder.signed(number)
-            case (_, .number(let number)): builder.unsigned(UInt64(bitPattern: number))
-            case (_, .truth(let truth)): builder.boolean(truth)
-            case (_, .text(let text)): builder.string(text.span.raw)
-            case (.hash, .bytes(let bytes)):
-                builder.hash((isPool ? Self.varied(bytes, at: 0, by: cycle) : bytes).span.raw)
-            case (_, .bytes(let bytes)):
-                let type = event.arguments[3]
-                if isMessage, case .text(let name) = type,
-                    name == Array("inv".utf8) || name == Array("getdata".utf8)
-                {
-                    builder.payload(Self.inventory(bytes, by: cycle).span.raw)
-                } else {
-                    builder.payload(bytes.span.raw)
-                }
-            }
-        }
-    }
-
-    /// An inventory whose transactions are others in each cycle.
-    private static func inventory(_ payload: [UInt8], by cycle: UInt32) -> [UInt8] {
-        guard let first = payload.first, first < 0xfd, payload.count == 1 + Int(first) * 36 else {
-            return payload
-        }
-        var changed = payload
-        for entry in 0..<Int(first) where [1, 5].contains(payload[1 + entry * 36]) {
-            changed = varied(changed, at: 5 + entry * 36, by: cycle)
-        }
-        return changed
-    }
-
-    private static func varied(_ bytes: [UInt8], at place: Int, by cycle: UInt32) -> [UInt8] {
-        var changed = bytes
-        for index in 0..<4 {
-            changed[place + index] ^= UInt8(truncatingIfNeeded: cycle >> (8 * UInt32(index)))
-        }
-        return changed
     }
 
     private mutating func advance() {

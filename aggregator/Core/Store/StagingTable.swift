@@ -130,7 +130,7 @@ enum StagingTable: String, CaseIterable {
         let first = self == .compactMissingTx ? ", ts" : ""
         return """
             INSERT INTO peerscope.\(rawValue) AS t (\(list))
-            SELECT \(distinct)\(list) FROM \(name) ORDER BY \(order)\(first)
+            SELECT \(distinct)\(list) FROM \(name) AS excluded\(condition) ORDER BY \(order)\(first)
             ON CONFLICT (\(order)) \(resolution)
             """
     }
@@ -164,9 +164,7 @@ enum StagingTable: String, CaseIterable {
                                            ORDER BY f.ts, f.node LIMIT 1),
                 pool_tag = coalesce(t.pool_tag, excluded.pool_tag),
                 transactions = coalesce(t.transactions, excluded.transactions)
-            WHERE (excluded.first_ts, excluded.first_node) < (t.first_ts, t.first_node)
-               OR t.pool_tag IS NULL AND excluded.pool_tag IS NOT NULL
-               OR t.transactions IS NULL AND excluded.transactions IS NOT NULL
+            WHERE \(Self.headerTellsMore)
             """
         case .compactMissingTx: "DO NOTHING"
         default:
@@ -176,6 +174,22 @@ enum StagingTable: String, CaseIterable {
                 .joined(separator: ", ")
         }
     }
+
+    /// Which rows are merged at all. A row that conflicts is locked until the transaction ends, even when nothing is done
+    /// to it; blocks are of all nodes, and writers would wait for each other.
+    private var condition: String {
+        guard self == .blockHeader else { return "" }
+        return """
+             WHERE NOT EXISTS (SELECT FROM peerscope.block_header t
+                                WHERE t.hash = excluded.hash AND NOT coalesce(\(Self.headerTellsMore), false))
+            """
+    }
+
+    private static let headerTellsMore = """
+        ((excluded.first_ts, excluded.first_node) < (t.first_ts, t.first_node)
+            OR t.pool_tag IS NULL AND excluded.pool_tag IS NOT NULL
+            OR t.transactions IS NULL AND excluded.transactions IS NOT NULL)
+        """
 
     private func adding(_ columns: String...) -> String {
         "DO UPDATE SET " + columns.map { "\($0) = t.\($0) + excluded.\($0)" }.joined(separator: ", ")
@@ -197,6 +211,9 @@ enum StagingTable: String, CaseIterable {
         """
 
     /// Stays in the mempool: those that begin, then ends for whichever stay of the transaction began last before.
+    ///
+    /// A stay without a reason goes on. To ask for `removed_at IS NULL` would say the same, but offer the planner the
+    /// partial index of all that is in the mempool now, which it would read through for each transaction that leaves.
     private static let mempoolMerge = """
         INSERT INTO peerscope.mempool_entry (node_id, run_id, txid, added_at, clk, vsize, fee)
         SELECT DISTINCT ON (node_id, run_id, txid, at) node_id, run_id, txid, at, clk, vsize, fee
@@ -215,7 +232,7 @@ enum StagingTable: String, CaseIterable {
                          ORDER BY s.node_id, s.run_id, s.txid, s.seq, e.clk DESC, e.added_at DESC) stay
                  ORDER BY node_id, run_id, txid, added_at, clk, at, seq) r
          WHERE (t.node_id, t.run_id, t.txid, t.added_at) = (r.node_id, r.run_id, r.txid, r.added_at)
-           AND t.removed_at IS NULL
+           AND t.reason IS NULL
         """
 
     /// Headers get their height from whichever node connected the block, before or after they were seen.
