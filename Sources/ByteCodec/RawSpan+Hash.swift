@@ -1,28 +1,36 @@
 extension RawSpan {
     /// A hash of these bytes for tables in memory, different for every `seed`.
     ///
-    /// Eight bytes at a time through a 64 × 64 → 128 bit multiplication. It is not for anything that is
-    /// stored or sent.
+    /// Sixteen bytes at a time through a 64 × 64 → 128 bit multiplication, the last sixteen overlapping those before.
+    /// Both factors are masked with what only the process knows, so that nobody can choose bytes that make one of them
+    /// 0 and the other not matter. It is not for anything that is stored or sent.
+    @inlinable
     public func seededHash(_ seed: UInt64) -> UInt64 {
-        var hash = seed ^ UInt64(truncatingIfNeeded: byteCount)
+        let count = byteCount
+        let other = Self.folded(seed ^ 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db)
+        var hash = other ^ UInt64(truncatingIfNeeded: count)
+        guard count >= 8 else { return Self.last(Self.folded(fewBytes ^ seed, hash), other) }
         var offset = 0
-        while byteCount - offset >= 8 {
-            // Proof: offset + 8 ≤ byteCount, and every bit pattern is an integer.
-            let word = unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            hash = Self.mix(hash ^ word)
-            offset += 8
+        while offset < count - 16 {
+            hash = Self.folded(
+                integer(at: offset, as: UInt64.self) ^ seed,
+                integer(at: offset + 8, as: UInt64.self) ^ hash)
+            offset += 16
         }
-        var tail: UInt64 = 0
-        while offset < byteCount {
-            let byte = unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-            tail = tail << 8 | UInt64(byte)
-            offset += 1
-        }
-        return Self.mix(Self.mix(hash ^ tail) ^ seed)
+        return Self.last(
+            Self.folded(
+                integer(at: Swift.max(0, count - 16), as: UInt64.self) ^ seed,
+                integer(at: count - 8, as: UInt64.self) ^ hash), other)
     }
 
-    private static func mix(_ value: UInt64) -> UInt64 {
-        let product = (value ^ 0xa076_1d64_78bd_642f).multipliedFullWidth(by: 0xe703_7ed1_a0b4_28db)
+    @inlinable
+    static func folded(_ one: UInt64, _ other: UInt64) -> UInt64 {
+        let product = one.multipliedFullWidth(by: other)
         return product.high ^ product.low
+    }
+
+    @inlinable
+    static func last(_ hash: UInt64, _ other: UInt64) -> UInt64 {
+        folded(hash ^ 0x8ebc_6af0_9c88_c6e3, other | 1)
     }
 }

@@ -18,23 +18,23 @@ public struct BatchBuilder: Sendable {
     /// The boot whose monotonic clock stamps the records.
     public let bootID: BootID
     /// Complete records so far.
-    public private(set) var recordCount = 0
+    public internal(set) var recordCount = 0
 
     private var clk: UInt32 = 0
     private var baseMonotonic: UInt64 = 0
     private var baseRealtime: Int64 = 0
-    private var previousMonotonic: UInt64 = 0
-    private var records = ByteWriter(capacity: 64 << 10)
-    private var strings = StringTable()
-    private var runs = NumberTable()
-    private var threads = NumberTable()
-    private var tallies = TallyTable()
+    var previousMonotonic: UInt64 = 0
+    var records = ByteWriter(capacity: 64 << 10)
+    var strings = StringTable()
+    var runs = NumberTable()
+    var threads = NumberTable()
+    var tallies = TallyTable()
     private var tallyBytes = ByteWriter(capacity: 1024)
     private var ringEpoch: UInt64?
     private var isCheckpoint = false
-    private var open: Open?
+    var open: Open?
 
-    private struct Open {
+    struct Open {
         let start: Int
         let kind: UInt8
         let run: UInt64?
