@@ -3,7 +3,7 @@ extension OutputSpan where Element == UInt8 {
     @inlinable public static var longestVarint: Int { 10 }
 
     /// Appends an unsigned LEB128 integer, for which there must be room.
-    @inlinable @_lifetime(self: copy self)
+    @inlinable @inline(__always) @_lifetime(self: copy self)
     public mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
@@ -14,7 +14,7 @@ extension OutputSpan where Element == UInt8 {
     }
 
     /// Appends a signed integer, zigzag over ``varint(_:)``.
-    @inlinable @_lifetime(self: copy self)
+    @inlinable @inline(__always) @_lifetime(self: copy self)
     public mutating func zigzag(_ value: Int64) {
         varint(UInt64(bitPattern: (value << 1) ^ (value >> 63)))
     }

@@ -40,7 +40,7 @@ extension RawSpan {
     ///
     /// Eight at a time, the last eight overlapping those before: most runs that are compared are short, and a call to
     /// `memcmp` would cost more than they do.
-    @inlinable
+    @inlinable @inline(__always)
     public func hasSameBytes(as other: RawSpan) -> Bool {
         let count = byteCount
         guard count == other.byteCount else { return false }
@@ -56,7 +56,7 @@ extension RawSpan {
     }
 
     /// Fewer than eight bytes as one integer, of which no other run of the same length gives the same.
-    @inlinable
+    @inlinable @inline(__always)
     var fewBytes: UInt64 {
         let count = byteCount
         if count >= 4 {

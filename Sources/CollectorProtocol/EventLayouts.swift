@@ -55,5 +55,10 @@ public struct EventLayouts: Sendable {
         self.layouts = layouts
     }
 
+    /// Where the arguments of `tracepoint` lie.
+    public func places(of tracepoint: Tracepoint) -> [ArgumentPlace] {
+        Array(places[layout(of: tracepoint.rawValue).places])
+    }
+
     func layout(of kind: UInt8) -> Layout { layouts[Int(kind)] }
 }

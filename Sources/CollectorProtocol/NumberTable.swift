@@ -5,8 +5,7 @@ struct NumberTable: Sendable {
     /// What was asked for last, which is often what is asked for next; the index is negative when there is nothing.
     private var lastKey: UInt64 = 0
     private var lastIndex = -1
-
-    var count: Int { keys.count }
+    private(set) var count = 0
 
     /// The index of `key`, which is added if it is new.
     @inline(__always)
@@ -23,9 +22,10 @@ struct NumberTable: Sendable {
             index = Int(slots[slot]) - 1
         } else {
             keys.append(key)
-            index = keys.count - 1
-            slots[slot] = UInt32(keys.count)
-            if 2 * (keys.count + 1) > slots.count { grow() }
+            index = count
+            count += 1
+            slots[slot] = UInt32(count)
+            if 2 * (count + 1) > slots.count { grow() }
         }
         lastKey = key
         lastIndex = index
@@ -35,6 +35,7 @@ struct NumberTable: Sendable {
     mutating func removeAll() {
         guard !keys.isEmpty else { return }
         keys.removeAll(keepingCapacity: true)
+        count = 0
         var slots = slots.mutableSpan
         for slot in slots.indices { slots[slot] = 0 }
         lastIndex = -1

@@ -17,12 +17,13 @@ struct TallyTable: Sendable {
     private var places: [Place] = []
     /// Places that the next batch tells of, in the order in which they changed.
     private var touched: [Int] = []
+    private var touchedCount = 0
     private var knownCount = 0
 
     /// Runs ever counted.
     var runCount: Int { runs.count }
     /// Tallies the next batch will carry.
-    func count(all: Bool) -> Int { all ? knownCount : touched.count }
+    func count(all: Bool) -> Int { all ? knownCount : touchedCount }
 
     @inline(__always)
     mutating func increment(run: UInt64, tracepoint: UInt8) {
@@ -42,6 +43,7 @@ struct TallyTable: Sendable {
         guard !places[index].isTouched else { return }
         places[index].isTouched = true
         touched.append(index)
+        touchedCount += 1
         know(index)
     }
 
@@ -93,6 +95,7 @@ struct TallyTable: Sendable {
             places[index].isTouched = false
         }
         touched.removeAll(keepingCapacity: true)
+        touchedCount = 0
     }
 
     /// Calls `body` with the run of each tally that ``settle(all:_:)`` with `all` would give.

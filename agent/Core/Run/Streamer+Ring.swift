@@ -70,6 +70,9 @@ extension Streamer {
     ) throws -> (last: UInt64, isFull: Bool) {
         var last: UInt64 = 0
         var isFull = false
+        // Counted here first: each access to another object's counts would be checked.
+        var counts = InlineArray<32, UInt64>(repeating: 0)
+        defer { process.consumed(counts) }
         try ring.drain(to: end) { record, position in
             let head = try RingRecordHead(record)
             guard head.slot == process.slot else { return false }
@@ -81,7 +84,7 @@ extension Streamer {
             {
             case .appended:
                 last = position
-                process.consumed[Int(head.tracepoint)] += 1
+                counts[Int(head.tracepoint)] += 1
                 return true
             case .full:
                 isFull = true
