@@ -69,23 +69,24 @@ public final class RingReader {
         _ = ps_await_edge(poll, milliseconds)
     }
 
-    /// Hands finished records to `body` in order, up to the producer's position as it is now.
+    /// Hands finished records to `body` in order, as far as `end`, a ``producerPosition`` read before.
     ///
     /// `body` gets the record's bytes, which live until it returns, and the position behind the record. When it
-    /// returns false the record stays unread and the call ends.
-    public func drain(_ body: (borrowing RawSpan, UInt64) throws -> Bool) rethrows {
-        let end = producerPosition
-        while position < end {
-            let at = unsafe data + Int(position & (capacity - 1))
+    /// returns false or throws, the record stays unread and the call ends. ``position`` is moved when the call ends.
+    public func drain(to end: UInt64, _ body: (borrowing RawSpan, UInt64) throws -> Bool) rethrows {
+        var next = position
+        defer { position = next }
+        while next < end {
+            let at = unsafe data + Int(next & (capacity - 1))
             let header = unsafe ps_load_acquire_u32(at.assumingMemoryBound(to: UInt32.self))
             guard header & 0x8000_0000 == 0 else { return }  // still being written
             let length = Int(header & 0x3fff_ffff)
-            let next = position + UInt64((length + 8 + 7) & ~7)
+            let behind = next + UInt64((length + 8 + 7) & ~7)
             if header & 0x4000_0000 == 0 {
                 let record = unsafe RawSpan(_unsafeStart: at + 8, byteCount: length)
-                guard try body(record, next) else { return }
+                guard try body(record, behind) else { return }
             }
-            position = next
+            next = behind
         }
     }
 

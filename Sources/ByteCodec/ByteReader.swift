@@ -16,8 +16,9 @@ public enum ByteCodecError: Error, Equatable, Sendable {
 /// where it was.
 public struct ByteReader: ~Escapable {
     @usableFromInline let bytes: RawSpan
+    @usableFromInline var position = 0
     /// Bytes consumed so far.
-    public private(set) var offset = 0
+    @inlinable public var offset: Int { position }
 
     /// A reader at the first of `bytes`.
     @inlinable
@@ -44,9 +45,9 @@ public struct ByteReader: ~Escapable {
         return value
     }
 
-    @usableFromInline
+    @inlinable
     @_lifetime(self: copy self)
-    mutating func advance(by count: Int) { offset += count }
+    mutating func advance(by count: Int) { position += count }
 
     /// The next byte.
     @inlinable @_lifetime(self: copy self)
@@ -105,9 +106,9 @@ public struct ByteReader: ~Escapable {
         }
     }
 
-    @usableFromInline
+    @inlinable
     @_lifetime(self: copy self)
-    mutating func rewind(to position: Int) { offset = position }
+    mutating func rewind(to start: Int) { position = start }
 
     /// The next signed integer, zigzag over ``varint()``.
     @inlinable @_lifetime(self: copy self)
@@ -196,44 +197,6 @@ public struct ByteReader: ~Escapable {
             throw .truncated(offset: offset, needed: count, available: remaining)
         }
         advance(by: count)
-    }
-}
-
-extension RawSpan {
-    /// The byte at `offset`, which must be inside.
-    @inlinable
-    public func byte(at offset: Int) -> UInt8 {
-        precondition(offset >= 0 && offset < byteCount, "byte offset out of bounds")
-        return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-    }
-
-    /// Whether these bytes begin with `prefix`.
-    @inlinable
-    public func starts<let count: Int>(with prefix: InlineArray<count, UInt8>) -> Bool {
-        guard byteCount >= count else { return false }
-        for index in 0..<count where byte(at: index) != prefix[index] { return false }
-        return true
-    }
-
-    /// A copy of these bytes.
-    @inlinable
-    public func copied() -> [UInt8] {
-        unsafe withUnsafeBytes { unsafe [UInt8]($0) }
-    }
-
-    /// These bytes as text; whatever is not UTF-8 becomes U+FFFD.
-    @inlinable
-    public func text() -> String {
-        unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// Whether both hold the same bytes.
-    @inlinable
-    public func hasSameBytes(as other: RawSpan) -> Bool {
-        guard byteCount == other.byteCount else { return false }
-        return unsafe withUnsafeBytes { mine in
-            unsafe other.withUnsafeBytes { theirs in unsafe mine.elementsEqual(theirs) }
-        }
     }
 }
 

@@ -12,12 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t ps_load_acquire_u64(const uint64_t *address) { return __atomic_load_n(address, __ATOMIC_ACQUIRE); }
-uint32_t ps_load_acquire_u32(const uint32_t *address) { return __atomic_load_n(address, __ATOMIC_ACQUIRE); }
-void ps_store_release_u64(uint64_t *address, uint64_t value) {
-    __atomic_store_n(address, value, __ATOMIC_RELEASE);
-}
-
 static int64_t read_clock(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);

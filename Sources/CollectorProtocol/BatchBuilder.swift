@@ -18,23 +18,23 @@ public struct BatchBuilder: Sendable {
     /// The boot whose monotonic clock stamps the records.
     public let bootID: BootID
     /// Complete records so far.
-    public private(set) var recordCount = 0
+    public internal(set) var recordCount = 0
 
     private var clk: UInt32 = 0
     private var baseMonotonic: UInt64 = 0
     private var baseRealtime: Int64 = 0
-    private var previousMonotonic: UInt64 = 0
-    private var records = ByteWriter(capacity: 64 << 10)
-    private var strings = StringTable()
-    private var runs = NumberTable()
-    private var threads = NumberTable()
-    private var tallies = TallyTable()
+    var previousMonotonic: UInt64 = 0
+    var records = ByteWriter(capacity: 64 << 10)
+    var strings = StringTable()
+    var runs = NumberTable()
+    var threads = NumberTable()
+    var tallies = TallyTable()
     private var tallyBytes = ByteWriter(capacity: 1024)
     private var ringEpoch: UInt64?
     private var isCheckpoint = false
-    private var open: Open?
+    var open: Open?
 
-    private struct Open {
+    struct Open {
         let start: Int
         let kind: UInt8
         let run: UInt64?
@@ -54,9 +54,12 @@ public struct BatchBuilder: Sendable {
     public var isEmpty: Bool { recordCount == 0 }
 
     /// At most this many bytes the sealed batch will have.
-    public var byteCount: Int {
+    public var byteCount: Int { bound }
+
+    @inline(__always)
+    var bound: Int {
         // A tally is at most a run index (5), a tracepoint and two counts of 10; a thread two integers of 5.
-        BatchHeader.encodedByteCount + strings.encoded.count + 8 * runs.count + 10 * threads.count
+        BatchHeader.encodedByteCount + strings.byteCount + 8 * runs.count + 10 * threads.count
             + 26 * tallies.count(all: isCheckpoint) + (isCheckpoint ? 8 * tallies.runCount : 0)
             + records.count
     }

@@ -4,43 +4,60 @@ internal import Tracepoints
 struct TallyTable: Sendable {
     private static let width = Tracepoint.allCases.count
 
+    private struct Place {
+        var delta: UInt64 = 0
+        var cumulative: UInt64 = 0
+        var isKnown = false
+        var isTouched = false
+    }
+
     /// A run's ordinal here outlives the batch.
     private var runs = NumberTable()
-    private var deltas: [UInt64] = []
-    private var cumulatives: [UInt64] = []
-    private var known: [Bool] = []
+    /// By run's ordinal and tracepoint.
+    private var places: [Place] = []
     /// Places that the next batch tells of, in the order in which they changed.
     private var touched: [Int] = []
-    private var isTouched: [Bool] = []
+    private var touchedCount = 0
     private var knownCount = 0
 
     /// Runs ever counted.
     var runCount: Int { runs.count }
     /// Tallies the next batch will carry.
-    func count(all: Bool) -> Int { all ? knownCount : touched.count }
+    func count(all: Bool) -> Int { all ? knownCount : touchedCount }
 
+    @inline(__always)
     mutating func increment(run: UInt64, tracepoint: UInt8) {
-        let place = place(run: run, tracepoint: tracepoint)
-        touch(place)
-        deltas[place] += 1
+        let index = place(run: run, tracepoint: tracepoint)
+        if !places[index].isTouched { touch(index) }
+        places[index].delta += 1
     }
 
     /// Counts events that the stream has had and lost: they are in no batch, and behind it all the same.
     mutating func countLost(run: UInt64, tracepoint: UInt8, count: UInt64) {
-        let place = place(run: run, tracepoint: tracepoint)
-        touch(place)
-        cumulatives[place] += count
+        let index = place(run: run, tracepoint: tracepoint)
+        touch(index)
+        places[index].cumulative += count
     }
 
-    private mutating func touch(_ place: Int) {
-        guard !isTouched[place] else { return }
-        isTouched[place] = true
-        touched.append(place)
+    private mutating func touch(_ index: Int) {
+        guard !places[index].isTouched else { return }
+        places[index].isTouched = true
+        touched.append(index)
+        touchedCount += 1
+        know(index)
+    }
+
+    private mutating func know(_ index: Int) {
+        guard !places[index].isKnown else { return }
+        places[index].isKnown = true
+        knownCount += 1
     }
 
     /// Restores what the stream has counted already.
     mutating func restore(run: UInt64, tracepoint: UInt8, cumulative: UInt64) {
-        cumulatives[place(run: run, tracepoint: tracepoint)] = cumulative
+        let index = place(run: run, tracepoint: tracepoint)
+        know(index)
+        places[index].cumulative = cumulative
     }
 
     /// Drops a run that has ended, so that restarts of a node do not pile up; not while there is news of it.
@@ -48,35 +65,37 @@ struct TallyTable: Sendable {
         guard !touched.contains(where: { runs.keys[$0 / Self.width] == run }) else { return }
         var rest = TallyTable()
         // Touched places first, in their order.
-        let untouched = known.indices.filter { known[$0] && !isTouched[$0] }
+        let untouched = places.indices.filter { places[$0].isKnown && !places[$0].isTouched }
         for old in touched + untouched where runs.keys[old / Self.width] != run {
             let new = rest.place(run: runs.keys[old / Self.width], tracepoint: UInt8(old % Self.width + 1))
-            rest.deltas[new] = deltas[old]
-            rest.cumulatives[new] = cumulatives[old]
-            if isTouched[old] { rest.touch(new) }
+            if places[old].isTouched { rest.touch(new) }
+            rest.know(new)
+            rest.places[new].delta = places[old].delta
+            rest.places[new].cumulative = places[old].cumulative
         }
         self = rest
     }
 
     /// A new ring epoch counts from 0.
     mutating func forgetCumulatives() {
-        for place in cumulatives.indices { cumulatives[place] = 0 }
+        for index in places.indices { places[index].cumulative = 0 }
     }
 
     /// Moves the deltas into the cumulative counts and calls `body` with each tally; with `all` also for those
     /// that did not change.
     mutating func settle(all: Bool, _ body: (Tally) -> Void) {
-        for place in touched { cumulatives[place] += deltas[place] }
+        for index in touched { places[index].cumulative += places[index].delta }
         if all {
-            for place in known.indices where known[place] { body(tally(at: place)) }
+            for index in places.indices where places[index].isKnown { body(tally(at: index)) }
         } else {
-            for place in touched { body(tally(at: place)) }
+            for index in touched { body(tally(at: index)) }
         }
-        for place in touched {
-            deltas[place] = 0
-            isTouched[place] = false
+        for index in touched {
+            places[index].delta = 0
+            places[index].isTouched = false
         }
         touched.removeAll(keepingCapacity: true)
+        touchedCount = 0
     }
 
     /// Calls `body` with the run of each tally that ``settle(all:_:)`` with `all` would give.
@@ -84,26 +103,21 @@ struct TallyTable: Sendable {
         for run in runs.keys { body(run) }
     }
 
-    private func tally(at place: Int) -> Tally {
+    private func tally(at index: Int) -> Tally {
         Tally(
-            run: runs.keys[place / Self.width], tracepoint: UInt8(place % Self.width + 1),
-            delta: deltas[place],
-            cumulative: cumulatives[place])
+            run: runs.keys[index / Self.width], tracepoint: UInt8(index % Self.width + 1),
+            delta: places[index].delta, cumulative: places[index].cumulative)
     }
 
+    @inline(__always)
     private mutating func place(run: UInt64, tracepoint: UInt8) -> Int {
-        let ordinal = runs.index(of: run)
-        while deltas.count < runs.count * Self.width {
-            deltas.append(0)
-            cumulatives.append(0)
-            known.append(false)
-            isTouched.append(false)
-        }
-        let place = ordinal * Self.width + Int(tracepoint) - 1
-        if !known[place] {
-            known[place] = true
-            knownCount += 1
-        }
-        return place
+        let index = runs.index(of: run) * Self.width + Int(tracepoint) - 1
+        if index >= places.count { makePlaces() }
+        return index
+    }
+
+    @inline(never)
+    private mutating func makePlaces() {
+        while places.count < runs.count * Self.width { places.append(Place()) }
     }
 }

@@ -69,6 +69,20 @@ import Testing
         #expect(remaining == 2)
     }
 
+    @Test func runsThatDifferInOneByteAreNotTheSame() {
+        for count in 0...40 {
+            let bytes = [UInt8]((0..<UInt8(count)).map { $0 &* 7 })
+            let isSame = bytes.span.raw.hasSameBytes(as: Array(bytes).span.raw)
+            #expect(isSame)
+            for index in bytes.indices {
+                var changed = bytes
+                changed[index] ^= 0x80
+                let isChanged = !bytes.span.raw.hasSameBytes(as: changed.span.raw)
+                #expect(isChanged, "byte \(index) of \(count)")
+            }
+        }
+    }
+
     @Test func borrowedRunsCompareAndCopy() throws {
         let bytes = [UInt8]("abcabd".utf8)
         var reader = ByteReader(bytes.span.raw)

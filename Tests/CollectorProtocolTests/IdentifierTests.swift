@@ -9,6 +9,22 @@ import Testing
         #expect(CRC32C.checksum([UInt8]().span.raw) == 0)
     }
 
+    /// Long runs are computed in several lanes, which have to be put together right.
+    @Test func theChecksumOfALongRunIsTheOneBitByBit() {
+        var generator = SeededGenerator(state: 31)
+        let bytes = (0..<9_300).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        var register = UInt32.max
+        for count in 0...bytes.count {
+            if count % 512 < 9 || count > 9_290 {
+                let run = bytes.span.raw.extracting(0..<count)
+                #expect(CRC32C.checksum(run) == ~register, "\(count) bytes")
+            }
+            guard count < bytes.count else { break }
+            register ^= UInt32(bytes[count])
+            for _ in 0..<8 { register = register >> 1 ^ (register & 1 == 1 ? 0x82f6_3b78 : 0) }
+        }
+    }
+
     @Test func aBootIDKeepsTheOrderOfItsText() {
         let text = "00112233-4455-6677-8899-aabbccddeeff"
         let boot = BootID(text: text.uppercased() + "\n")

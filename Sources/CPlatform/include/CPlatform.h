@@ -8,10 +8,16 @@
  * where the processor has it, a table otherwise. */
 uint32_t ps_crc32c(uint32_t crc, const void *bytes, size_t length);
 
-/* Loads with acquire and stores with release order, for the ring's shared pages. */
-uint64_t ps_load_acquire_u64(const uint64_t *address);
-uint32_t ps_load_acquire_u32(const uint32_t *address);
-void ps_store_release_u64(uint64_t *address, uint64_t value);
+/* Loads with acquire and stores with release order, for the ring's shared pages. Here, so that they are no calls. */
+static inline uint64_t ps_load_acquire_u64(const uint64_t *address) {
+    return __atomic_load_n(address, __ATOMIC_ACQUIRE);
+}
+static inline uint32_t ps_load_acquire_u32(const uint32_t *address) {
+    return __atomic_load_n(address, __ATOMIC_ACQUIRE);
+}
+static inline void ps_store_release_u64(uint64_t *address, uint64_t value) {
+    __atomic_store_n(address, value, __ATOMIC_RELEASE);
+}
 
 /* Nanoseconds of CLOCK_MONOTONIC and CLOCK_REALTIME. */
 uint64_t ps_monotonic_ns(void);

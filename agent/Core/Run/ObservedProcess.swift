@@ -81,6 +81,11 @@ extension ObservedProcess {
             lostRing: lost.lost_ring, lostUnreadable: lost.lost_unreadable, lostUser: lostUser[index])
     }
 
+    /// Counts records put into the stream, by raw value of the tracepoint.
+    func consumed(_ counts: InlineArray<32, UInt64>) {
+        for index in consumed.indices { consumed[index] += counts[index] }
+    }
+
     /// Whether counted events are due to be reported: once a minute.
     func countDue(_ now: UInt64) -> Bool { now >= countedAt + 60_000_000_000 }
 }

@@ -21,7 +21,7 @@ public final class Streamer {
     let ring: RingReader
     let epoch: UInt64
     let bootID: BootID
-    let transcriber = RecordTranscriber()
+    let layouts = EventLayouts.ring
     let link: UplinkMailbox
     var streams: [NodeStream] = []
     /// Index into ``streams`` by the attacher's node index.
