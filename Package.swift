@@ -145,7 +145,8 @@ let package = Package(
                 "tracepoint-replay-v27",
             ], swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
         .testTarget(
-            name: "BPFTests", dependencies: ["BPF", "CRecord", "Tracepoints"], swiftSettings: strict),
+            name: "BPFTests", dependencies: ["BPF", "CPlatform", "CProbes", "CRecord", "Tracepoints"],
+            swiftSettings: strict),
         .testTarget(
             name: "SpoolTests",
             dependencies: ["ByteCodec", "CollectorProtocol", "CollectorTesting", "Spool"],

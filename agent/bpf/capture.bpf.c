@@ -13,6 +13,7 @@
 #define BPF_USDT_MAX_SPEC_CNT 1024
 #include <bpf/usdt.bpf.h>
 
+#include "peers.bpf.h"
 #include "record.h"
 
 char _license[] SEC("license") = "Dual MIT/GPL";
@@ -116,11 +117,17 @@ struct hit {
     struct ps_counters *counters;
     __u64 mono_ns;
     __u32 slot;
+    __u32 generation;
     __u32 tid;
     __u32 snaplen;
     __u32 least;
     __u8 tracepoint;
 };
+
+/* Atomic although counters are per CPU: a hit can be preempted by another thread's hit on the same one. Relaxed, since only then
+ * clang takes the instruction without a result, the one that arm64 has before 5.18; submitting a record is a full
+ * barrier, so that its count is never seen before it. */
+static __always_inline void add_one(__u64 *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 /* A slot for a process that is seen for the first time. */
 static __noinline int new_slot(__u32 tgid, __u64 now) {
@@ -139,6 +146,37 @@ static __noinline int new_slot(__u32 tgid, __u64 now) {
     return known ? (int)*known : -1;
 }
 
+/* Where the slots of processes were found the last time, one word each, so that it is read and written whole: the
+ * generation, the slot, the thread-group id. A word is believed only if the slot still holds this process in this
+ * generation, and lives; anything else leads to slot_by_tgid, which alone decides. */
+#define HINTS 64
+#define HINT_TGID_BITS 22 /* the kernel's largest process id */
+_Static_assert(PS_SLOTS <= 1 << (32 - HINT_TGID_BITS), "a slot has no room in a hint");
+static volatile __u64 slot_hints[HINTS];
+
+static __always_inline __u64 hint(const struct ps_slot *slot, __u32 index) {
+    return (__u64)slot->generation << 32 | (__u64)index << HINT_TGID_BITS | slot->tgid;
+}
+
+/* The slot of the process, or NULL when there is none for it. */
+static __always_inline struct ps_slot *slot_of(__u32 tgid, __u64 now, __u32 *index) {
+    __u64 hinted = slot_hints[tgid % HINTS];
+    *index = (__u32)hinted >> HINT_TGID_BITS;
+    struct ps_slot *slot = bpf_map_lookup_elem(&slots, index);
+    if (slot && slot->tgid == tgid && hint(slot, *index) == hinted &&
+        (slot->state == PS_SLOT_NEW || slot->state == PS_SLOT_MATCHED || slot->state == PS_SLOT_FOREIGN))
+        return slot;
+
+    __u32 *known = bpf_map_lookup_elem(&slot_by_tgid, &tgid);
+    int found = known ? (int)*known : new_slot(tgid, now);
+    if (found < 0 || found >= PS_SLOTS) return NULL;
+    *index = found;
+    slot = bpf_map_lookup_elem(&slots, index);
+    if (slot && known && slot->tgid == tgid && tgid < 1 << HINT_TGID_BITS)
+        slot_hints[tgid % HINTS] = hint(slot, *index);
+    return slot;
+}
+
 /* Whether this hit is to become a record. Fills `hit`. */
 static __always_inline bool admit(struct hit *hit, __u8 tracepoint) {
     __u32 key = tracepoint;
@@ -153,36 +191,32 @@ static __always_inline bool admit(struct hit *hit, __u8 tracepoint) {
     hit->snaplen = rule->snaplen;
     hit->least = rule->least;
 
-    __u32 *known = bpf_map_lookup_elem(&slot_by_tgid, &tgid);
-    int slot = known ? (int)*known : new_slot(tgid, hit->mono_ns);
-    if (slot < 0 || slot >= PS_SLOTS) {
+    struct ps_slot *process = slot_of(tgid, hit->mono_ns, &hit->slot);
+    if (!process) {
         __u64 *missed = bpf_map_lookup_elem(&slotless, &key);
-        if (missed) __sync_fetch_and_add(missed, 1);
+        if (missed) add_one(missed);
         return false;
     }
-    hit->slot = slot;
-    key = hit->slot;
-    struct ps_slot *process = bpf_map_lookup_elem(&slots, &key);
-    if (!process || process->state == PS_SLOT_FOREIGN) return false;
+    if (process->state == PS_SLOT_FOREIGN) return false;
+    hit->generation = process->generation;
 
     key = hit->slot * PS_TRACEPOINTS + (tracepoint & (PS_TRACEPOINTS - 1));
     hit->counters = bpf_map_lookup_elem(&counters, &key);
     if (!hit->counters) return false;
     if (rule->mode == 1) {
-        __sync_fetch_and_add(&hit->counters->counted, 1);
+        add_one(&hit->counters->counted);
         return false;
     }
     return true;
 }
 
-/* Per-CPU, but a hit can be preempted by another thread's hit on the same CPU: hence the atomic add. */
 static __always_inline int lose_unreadable(struct hit *hit) {
-    __sync_fetch_and_add(&hit->counters->lost_unreadable, 1);
+    add_one(&hit->counters->lost_unreadable);
     return 0;
 }
 
 static __always_inline int lose_ring(struct hit *hit) {
-    __sync_fetch_and_add(&hit->counters->lost_ring, 1);
+    add_one(&hit->counters->lost_ring);
     return 0;
 }
 
@@ -191,25 +225,37 @@ static __always_inline int discard(struct hit *hit, void *record) {
     return lose_unreadable(hit);
 }
 
-static __always_inline int submit(struct hit *hit, void *record, __u64 size) {
+/* Whether the reader is woken by this record: the one with which PS_WAKE_BYTES wait, or one or two after it.
+ *
+ * To ask how much waits takes 14 ns. So only a record that reaches over one of the marks does, of which there is one
+ * every MARK_BYTES of the ring. Where the marks are makes no difference: they are counted from an address that is at
+ * hand, and must be a pointer, since of two of them the difference is a number to the verifier. */
+#define MARK_BYTES (PS_WAKE_BYTES / 8)
+_Static_assert(PS_RING_BYTES % MARK_BYTES == 0, "the marks would shift where the ring begins again");
+static __always_inline bool wakes(const void *record, __u64 size) {
+    __u64 begin = (const char *)record - (const char *)slot_hints;
+    __u64 next = begin + ((size + 15) & ~7ull); /* a header of eight bytes, and all rounded up to eight */
+    if (begin / MARK_BYTES == next / MARK_BYTES) return false;
     __u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-    bool crosses = waiting >= PS_WAKE_BYTES && waiting - size < PS_WAKE_BYTES;
-    bpf_ringbuf_submit(record, crosses ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-    __sync_fetch_and_add(&hit->counters->submitted, 1);
+    return waiting >= PS_WAKE_BYTES && waiting < PS_WAKE_BYTES + 2 * MARK_BYTES + size;
+}
+
+static __always_inline int submit(struct hit *hit, void *record, __u64 size) {
+    bpf_ringbuf_submit(record, wakes(record, size) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+    add_one(&hit->counters->submitted);
     return 0;
 }
+
+typedef __u64 __attribute__((may_alias)) word;
 
 static __always_inline void head(struct hit *hit, struct ps_record *record) {
     record->mono_ns = hit->mono_ns;
     record->slot = hit->slot;
     record->tid = hit->tid;
-    record->tracepoint = hit->tracepoint;
-    record->flags = 0;
-    record->string_length[0] = 0;
-    record->string_length[1] = 0;
-    record->string_length[2] = 0;
-    record->captured = 0;
-    record->reserved = 0;
+    /* Tracepoint, flags and lengths, then captured and reserved, as words: the compiler clears the fields byte by byte. */
+    word *words = (word *)&record->tracepoint;
+    words[0] = hit->tracepoint;
+    words[1] = 0;
 }
 
 static __always_inline bool number(struct pt_regs *ctx, int argument, __s64 *value) {
@@ -263,11 +309,6 @@ static __always_inline bool string_argument(struct pt_regs *ctx, int argument, s
 
 enum { PEER, ADDR, CONN_TYPE, MSG_TYPE, SIZE, PAYLOAD, MESSAGE_ARGUMENTS };
 
-struct message_type {
-    struct ps_snaplen_key key;
-    __u32 length; /* without the NUL */
-};
-
 #if defined(__TARGET_ARCH_x86)
 /* The first `count` arguments at once. bpf_usdt_arg() looks the specification up and calls the kernel twice for each,
  * which for a message's six costs as much as all the rest of the way. */
@@ -310,28 +351,63 @@ static __always_inline bool arguments_of(struct pt_regs *ctx, const int count, l
 }
 #endif
 
-static __always_inline int message_of_class(struct hit *hit, const long *arguments, const struct message_type *type,
+/* How much is kept of a message of this type that has `size` bytes. */
+static __always_inline __u64 kept(const struct hit *hit, const struct ps_snaplen_key *type, __u64 size) {
+    if (size <= hit->least) return size;
+    __u32 *snaplen = bpf_map_lookup_elem(&snaplens, type);
+    __u32 most = snaplen ? *snaplen : hit->snaplen;
+    return size < most ? size : most;
+}
+
+/* One record with room for `class` bytes of payload, of which `captured` are kept. */
+static __always_inline int message_of_class(struct hit *hit, const long *arguments, __u32 inbound, bool is_whole,
                                             __u32 captured, const __u32 class) {
     struct ps_message *event = bpf_ringbuf_reserve(&ring, sizeof(*event) + class, 0);
     if (!event) return lose_ring(hit);
-    head(hit, &event->record);
-    event->record.number[0] = arguments[PEER];
-    event->record.number[1] = arguments[SIZE];
-    if (!string(&event->record, 0, event->addr, PS_ADDRESS, arguments[ADDR]) ||
-        !string(&event->record, 1, event->conn_type, PS_CONNECTION_TYPE, arguments[CONN_TYPE]))
-        return discard(hit, event);
-    __builtin_memcpy(event->msg_type, type->key.type, PS_MESSAGE_TYPE);
-    event->record.string_length[2] = type->length;
-    if (type->length == PS_MESSAGE_TYPE - 1) event->record.flags |= PS_STRING_CUT;
+    struct ps_record *record = &event->record;
+    head(hit, record);
+    record->number[0] = arguments[PEER];
+    record->number[1] = arguments[SIZE];
+    if (!recall_peer(event, hit->generation, arguments[PEER], arguments[ADDR])) {
+        if (!string(record, 0, event->addr, PS_ADDRESS, arguments[ADDR]) ||
+            !string(record, 1, event->conn_type, PS_CONNECTION_TYPE, arguments[CONN_TYPE]))
+            return discard(hit, event);
+        remember_peer(event, hit->generation, arguments[PEER], arguments[ADDR]);
+    }
+    struct ps_snaplen_key type = {.inbound = inbound};
+    __builtin_memset(event->msg_type, 0, PS_MESSAGE_TYPE);
+    if (!string(record, 2, event->msg_type, PS_MESSAGE_TYPE, arguments[MSG_TYPE])) return discard(hit, event);
+    if (is_whole && captured > hit->least) {
+        /* The kernel takes keys from the ring only from 6.2 on. */
+        __builtin_memcpy(type.type, event->msg_type, PS_MESSAGE_TYPE);
+        captured = kept(hit, &type, captured);
+    }
     asm volatile("" : "+r"(captured));
     if (captured > class) captured = class;
     if (captured > 0) {
         if (bpf_probe_read_user(event->payload, captured, (void *)arguments[PAYLOAD]) == 0)
-            event->record.captured = captured;
+            record->captured = captured;
         else
-            event->record.flags |= PS_PAYLOAD_UNREADABLE;
+            record->flags |= PS_PAYLOAD_UNREADABLE;
     }
     return submit(hit, event, sizeof(*event) + class);
+}
+
+/* A message so large that its type decides how much room is reserved. */
+static __noinline int large_message(struct hit *hit, const long *arguments, __u32 inbound) {
+    struct ps_snaplen_key type = {.inbound = inbound};
+    if (bpf_probe_read_user_str(type.type, sizeof(type.type), (void *)arguments[MSG_TYPE]) <= 0)
+        return lose_unreadable(hit);
+    __u64 wanted = kept(hit, &type, arguments[SIZE]);
+    __u32 captured = wanted > (4 << 20) ? (4 << 20) : (__u32)wanted;
+
+    if (captured <= 256) return message_of_class(hit, arguments, inbound, false, captured, 256);
+    if (captured <= 4096) return message_of_class(hit, arguments, inbound, false, captured, 4096);
+    if (captured <= 16 << 10) return message_of_class(hit, arguments, inbound, false, captured, 16 << 10);
+    if (captured <= 64 << 10) return message_of_class(hit, arguments, inbound, false, captured, 64 << 10);
+    if (captured <= 256 << 10) return message_of_class(hit, arguments, inbound, false, captured, 256 << 10);
+    if (captured <= 1 << 20) return message_of_class(hit, arguments, inbound, false, captured, 1 << 20);
+    return message_of_class(hit, arguments, inbound, false, captured, 4 << 20);
 }
 
 static __always_inline int message(struct pt_regs *ctx, __u8 tracepoint, __u32 inbound) {
@@ -340,29 +416,14 @@ static __always_inline int message(struct pt_regs *ctx, __u8 tracepoint, __u32 i
     long arguments[MESSAGE_ARGUMENTS] = {};
     if (!arguments_of(ctx, MESSAGE_ARGUMENTS, arguments)) return lose_unreadable(&hit);
 
-    struct message_type type = {.key.inbound = inbound};
-    long length = bpf_probe_read_user_str(type.key.type, sizeof(type.key.type), (void *)arguments[MSG_TYPE]);
-    if (length <= 0) return lose_unreadable(&hit);
-    type.length = length - 1;
     __u64 size = arguments[SIZE];
-    __u64 wanted = size;
-    if (size > hit.least) {
-        __u32 *snaplen = bpf_map_lookup_elem(&snaplens, &type.key);
-        wanted = snaplen ? *snaplen : hit.snaplen;
-        if (wanted > size) wanted = size;
-    }
-    __u32 captured = wanted > (4 << 20) ? (4 << 20) : (__u32)wanted;
-
-    if (captured <= 64) return message_of_class(&hit, arguments, &type, captured, 64);
-    if (captured <= 256) return message_of_class(&hit, arguments, &type, captured, 256);
-    if (captured <= 1024) return message_of_class(&hit, arguments, &type, captured, 1024);
-    if (captured <= 2048) return message_of_class(&hit, arguments, &type, captured, 2048);
-    if (captured <= 4096) return message_of_class(&hit, arguments, &type, captured, 4096);
-    if (captured <= 16 << 10) return message_of_class(&hit, arguments, &type, captured, 16 << 10);
-    if (captured <= 64 << 10) return message_of_class(&hit, arguments, &type, captured, 64 << 10);
-    if (captured <= 256 << 10) return message_of_class(&hit, arguments, &type, captured, 256 << 10);
-    if (captured <= 1 << 20) return message_of_class(&hit, arguments, &type, captured, 1 << 20);
-    return message_of_class(&hit, arguments, &type, captured, 4 << 20);
+    if (size > 4096 || size > hit.snaplen) return large_message(&hit, arguments, inbound);
+    /* The others have room for all they could keep, and their type is read into the ring alone. */
+    if (size <= 64) return message_of_class(&hit, arguments, inbound, true, size, 64);
+    if (size <= 256) return message_of_class(&hit, arguments, inbound, true, size, 256);
+    if (size <= 1024) return message_of_class(&hit, arguments, inbound, true, size, 1024);
+    if (size <= 2048) return message_of_class(&hit, arguments, inbound, true, size, 2048);
+    return message_of_class(&hit, arguments, inbound, true, size, 4096);
 }
 
 SEC("usdt")

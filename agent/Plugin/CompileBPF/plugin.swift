@@ -17,7 +17,7 @@ struct CompileBPF: BuildToolPlugin {
                     clang.path(), clang.deletingLastPathComponent().appending(path: "llvm-objcopy").path(),
                     program.path(), output.path(),
                 ],
-                inputFiles: [program, sources.appending(path: "record.h")],
+                inputFiles: [program] + ["peers.bpf.h", "record.h"].map { sources.appending(path: $0) },
                 outputFiles: [output])
         ]
     }

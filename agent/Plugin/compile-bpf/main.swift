@@ -40,7 +40,8 @@ let object = output + ".o"
 run(
     clang,
     [
-        "-target", "bpf", "-g", "-O2", "-Wall", "-Werror", "-D__TARGET_ARCH_\(target)",
+        // v3 has compare-and-exchange, which 5.12 brought. Some clangs default to less.
+        "-target", "bpf", "-mcpu=v3", "-g", "-O2", "-Wall", "-Werror", "-D__TARGET_ARCH_\(target)",
         "-isystem", "/usr/include/\(multiarch)", "-c", source, "-o", object,
     ])
 run(objcopy, ["--strip-debug", object])
