@@ -55,7 +55,7 @@ struct LiveCaptureTests {}
     /// Reads what has come since the last time.
     func records() -> [MessageRecord] {
         var records: [MessageRecord] = []
-        ring.drain { bytes, _ in
+        ring.drain(to: ring.producerPosition) { bytes, _ in
             records.append(MessageRecord(bytes))
             return true
         }

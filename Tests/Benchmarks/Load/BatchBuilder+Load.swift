@@ -40,9 +40,12 @@ extension BatchBuilder {
         ControlRecord.counters(Counters(entries: entries)).encode(into: &self, run: run, monotonic: now)
     }
 
+    /// Bytes of a plain message's payload.
+    static var plainPayloadBytes: Int { 37 }
+
     /// An inbound message of 37 bytes that makes a row of p2p_message and little else.
     mutating func plainMessage(_ number: Int, run: UInt64, now: UInt64) {
-        var payload = [UInt8](repeating: 0, count: 37)
+        var payload = [UInt8](repeating: 0, count: Self.plainPayloadBytes)
         payload[0] = 1
         payload[1] = 5
         let mixed = UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15

@@ -116,7 +116,8 @@ struct RingLikeRecords {
             let record = bytes.extracting(event * Self.stride..<(event + 1) * Self.stride)
             guard
                 case .appended = builder.append(
-                    kind: record.byte(at: 16), flags: [], run: 1, tid: record.integer(at: 12, as: UInt32.self),
+                    kind: record.byte(at: 16), flags: [], run: 1,
+                    tid: record.integer(at: 12, as: UInt32.self),
                     monotonic: record.integer(at: 0, as: UInt64.self), record: record, layouts: layouts,
                     limit: .max)
             else { return false }

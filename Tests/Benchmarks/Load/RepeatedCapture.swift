@@ -2,6 +2,17 @@ import ByteCodec
 import CollectorProtocol
 import Tracepoints
 
+/// Bytes that are taken from the node's memory as they are.
+struct Captured: Encodable {
+    var payloads = 0
+    var hashes = 0
+
+    static func += (sum: inout Captured, other: Captured) {
+        sum.payloads += other.payloads
+        sum.hashes += other.hashes
+    }
+}
+
 /// A capture that goes on and on: each pass has the same events with other peers, blocks and transactions.
 struct RepeatedCapture {
     struct Event {
@@ -11,6 +22,19 @@ struct RepeatedCapture {
         /// Where transactions are named: the argument, and the place in it.
         let transactions: [(argument: Int, offset: Int)]
         var lacksOptional: Bool { arguments.count < tracepoint.arguments.count }
+        /// Bytes of a message's payload, and of the hashes that other events carry.
+        var captured: Captured {
+            var captured = Captured()
+            for (argument, value) in zip(tracepoint.arguments, arguments) {
+                guard case .bytes(let bytes) = value else { continue }
+                if argument.kind == .hash {
+                    captured.hashes += bytes.count
+                } else {
+                    captured.payloads += bytes.count
+                }
+            }
+            return captured
+        }
     }
 
     /// The events of each node, in the order of time.

@@ -10,7 +10,7 @@ struct SpoolCommand: ParsableCommand {
         commandName: "spool", abstract: "Fill the spools of an agent.",
         discussion: """
             Writes FOLDER/nodes/load0 … as an agent that could not send would have left them, and FOLDER.jsonl, a \
-            capture with one event of each node: `peerscope-agent run --capture FOLDER.jsonl` with that state sends \
+            capture with one event of each node, and prints how many bytes of payloads and of hashes the events hold: `peerscope-agent run --capture FOLDER.jsonl` with that state sends \
             everything. The segments can also be given to `peerscope-aggregator replay`. Plain events are inbound \
             messages with a payload of 37 bytes that make a row of p2p_message and little else. With --capture each stream \
             is one of the capture's nodes that lives on: what it said, again and again, each time with other peers, blocks \
@@ -27,6 +27,7 @@ struct SpoolCommand: ParsableCommand {
         let repeated = try capture.map { try RepeatedCapture(path: $0) }
         let each = events / streams
         var lines = ""
+        var captured = Captured()
         for stream in 0..<streams {
             let folder = "\(state)/nodes/load\(stream)"
             try FileManager.default.createDirectory(
@@ -40,6 +41,7 @@ struct SpoolCommand: ParsableCommand {
                 try writer.plain(count: each)
             }
             try writer.finish()
+            captured += writer.captured
             try write("\(folder)/stream", Array("\(writer.streamID)\n".utf8))
             try write("\(folder)/lease", Array("\(writer.next) clean\n".utf8))
             lines += """
@@ -48,6 +50,7 @@ struct SpoolCommand: ParsableCommand {
                 """
         }
         try write(state + ".jsonl", Array(lines.utf8))
+        print(String(decoding: try JSONEncoder().encode(captured), as: UTF8.self))
     }
 }
 
@@ -62,6 +65,7 @@ struct SegmentWriter {
     let streamID: UInt64
     /// The sequence number behind the last.
     private(set) var next: UInt64 = 1
+    private(set) var captured = Captured()
     private let folder: String
     private var out = ByteWriter(capacity: 1 << 20)
     /// First number of the segment at hand.
@@ -93,6 +97,7 @@ struct SegmentWriter {
             advance()
             hits[Int(Tracepoint.inboundMessage.rawValue)] += 1
             builder.plainMessage(number, run: run, now: now)
+            captured.payloads += BatchBuilder.plainPayloadBytes
             try sealIfFull()
         }
     }
@@ -110,6 +115,7 @@ struct SegmentWriter {
                 advance()
                 begin(event.tracepoint, absent: event.lacksOptional)
                 pass.append(event, to: &builder)
+                captured += event.captured
                 builder.end()
                 written += 1
                 try sealIfFull()
