@@ -38,6 +38,8 @@ BEGIN
     SELECT g.node_id, g.height, g.fleet_at, least(g.node_at, g.covered_to, day_to) AS until
       FROM peerscope.tip_gaps(of_day) g
      WHERE NOT g.downloading AND least(g.node_at, g.covered_to) > day_from;
+    CREATE INDEX ON tip_gap (node_id, fleet_at);
+    ANALYZE tip_gap;
     INSERT INTO measured (kind, measure, node_id, subject, at, until, value)
     SELECT 'stale_tip', 'time', g.node_id, '', greatest(g.fleet_at + r.release * interval '1 second', day_from), g.until,
            extract(epoch FROM g.until - g.fleet_at)
@@ -47,7 +49,9 @@ BEGIN
     SELECT 'stale_tip', 'height', g.node_id, '', greatest(min(h.fleet_at), day_from), g.until, max(h.height) - g.height + 1
       FROM tip_gap g
       JOIN peerscope.alert_rule r ON r.kind = 'stale_tip' AND r.measure = 'height'
-      JOIN tip_gap h ON h.node_id = g.node_id AND h.height >= g.height + r.release - 1 AND h.fleet_at < g.until
+      -- No height comes to the fleet before a lower one, but for errors of clocks: what lies before need not be looked at.
+      JOIN tip_gap h ON h.node_id = g.node_id AND h.height >= g.height + r.release - 1
+       AND h.fleet_at >= g.fleet_at - margin AND h.fleet_at < g.until
      GROUP BY g.node_id, g.height, g.until
     HAVING g.until > greatest(min(h.fleet_at), day_from);
 
