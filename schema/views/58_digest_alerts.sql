@@ -35,9 +35,13 @@ BEGIN
 
     -- stale_tip: a block that a node lacks while it is captured, and not for having begun to load the chain.
     CREATE TEMP TABLE tip_gap ON COMMIT DROP AS
-    SELECT g.node_id, g.height, g.fleet_at, least(g.node_at, g.covered_to, day_to) AS until
+    SELECT g.node_id, g.height, g.fleet_at, least(g.node_at, g.covered_to, day_to) AS until,
+           -- When the first of this and all higher ones came, and the highest of all that had come with it.
+           min(g.fleet_at) OVER (PARTITION BY g.node_id ORDER BY g.height DESC) AS higher_from,
+           max(g.height) OVER (PARTITION BY g.node_id ORDER BY g.fleet_at) AS highest
       FROM peerscope.tip_gaps(of_day) g
      WHERE NOT g.downloading AND least(g.node_at, g.covered_to) > day_from;
+    CREATE INDEX ON tip_gap (node_id, height);
     CREATE INDEX ON tip_gap (node_id, fleet_at);
     ANALYZE tip_gap;
     INSERT INTO measured (kind, measure, node_id, subject, at, until, value)
@@ -46,14 +50,16 @@ BEGIN
       FROM tip_gap g JOIN peerscope.alert_rule r ON r.kind = 'stale_tip' AND r.measure = 'time'
      WHERE g.until > greatest(g.fleet_at + r.release * interval '1 second', day_from);
     INSERT INTO measured (kind, measure, node_id, subject, at, until, value)
-    SELECT 'stale_tip', 'height', g.node_id, '', greatest(min(h.fleet_at), day_from), g.until, max(h.height) - g.height + 1
+    SELECT DISTINCT 'stale_tip', 'height', g.node_id, '', greatest(h.higher_from, day_from), g.until, l.highest - g.height + 1
       FROM tip_gap g
       JOIN peerscope.alert_rule r ON r.kind = 'stale_tip' AND r.measure = 'height'
-      -- No height comes to the fleet before a lower one, but for errors of clocks: what lies before need not be looked at.
-      JOIN tip_gap h ON h.node_id = g.node_id AND h.height >= g.height + r.release - 1
-       AND h.fleet_at >= g.fleet_at - margin AND h.fleet_at < g.until
-     GROUP BY g.node_id, g.height, g.until
-    HAVING g.until > greatest(min(h.fleet_at), day_from);
+     CROSS JOIN LATERAL (SELECT t.higher_from FROM tip_gap t
+                          WHERE t.node_id = g.node_id AND t.height >= ceil(g.height + r.release - 1)::int
+                          ORDER BY t.height LIMIT 1) h
+     CROSS JOIN LATERAL (SELECT t.highest FROM tip_gap t
+                          WHERE t.node_id = g.node_id AND t.fleet_at < g.until
+                          ORDER BY t.fleet_at DESC LIMIT 1) l
+     WHERE h.higher_from < g.until AND g.until > day_from;
 
     -- block_rate
     INSERT INTO measured (kind, measure, node_id, subject, at, until, value)
