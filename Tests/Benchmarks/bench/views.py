@@ -10,7 +10,7 @@ from .results import Figure
 #: Events, and the scale of Tests/Volume's mainnet day that makes them in ten days of ten nodes.
 SCALES = {1_000_000: 0.00065, 10_000_000: 0.0065, 30_000_000: 0.0195, 100_000_000: 0.065}
 #: Bytes of disk that an event takes while it is made, write-ahead log included.
-BYTES = 600
+BYTES = 400
 
 #: Some views are asked by the heights of the day's blocks.
 BLOCK = ("INSERT INTO peerscope.block_header (hash, prev_hash, height, time) "
