@@ -26,7 +26,7 @@ extension BatchBuilder {
     ) -> EventOutcome {
         let layout = layouts.layout(of: kind)
         guard !layout.places.isEmpty, record.byteCount >= layout.byteCount else { return .malformed }
-        guard isEmpty || bound + record.byteCount <= limit else { return .full }
+        guard isEmpty || byteCount + record.byteCount <= limit else { return .full }
         // An argument the node does not have is left out of the record as well.
         let absent = flags.contains(.optionalAbsent) ? 1 : 0
         let places = layouts.places.span.extracting(layout.places).extracting(droppingLast: absent)

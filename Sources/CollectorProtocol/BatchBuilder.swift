@@ -54,10 +54,8 @@ public struct BatchBuilder: Sendable {
     public var isEmpty: Bool { recordCount == 0 }
 
     /// At most this many bytes the sealed batch will have.
-    public var byteCount: Int { bound }
-
     @inline(__always)
-    var bound: Int {
+    public var byteCount: Int {
         // A tally is at most a run index (5), a tracepoint and two counts of 10; a thread two integers of 5.
         BatchHeader.encodedByteCount + strings.byteCount + 8 * runs.count + 10 * threads.count
             + 26 * tallies.count(all: isCheckpoint) + (isCheckpoint ? 8 * tallies.runCount : 0)

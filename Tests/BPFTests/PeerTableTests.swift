@@ -1,6 +1,6 @@
 import BPF
 import CRecord
-import Glibc
+import Foundation
 import Testing
 import Tracepoints
 
@@ -188,8 +188,10 @@ extension LiveCaptureTests {
             let ping = ping.word
             var hits = 0
             for round in 0..<12 {
-                let threads = (0..<4).map { thread in
-                    Runner {
+                let threads = DispatchGroup()
+                for thread in 0..<4 {
+                    threads.enter()
+                    Thread.detachNewThread {
                         for step in 0..<8000 {
                             // Runs of the same peer find the entry, changes replace it.
                             let index = (step / (1 + (thread + round) % 4) + thread) % names.count
@@ -201,9 +203,10 @@ extension LiveCaptureTests {
                                 payload: [UInt8(index)]
                             ).fire()
                         }
+                        threads.leave()
                     }
                 }
-                for thread in threads { thread.join() }
+                threads.wait()
                 let records = capture.records()
                 hits += records.count
                 var wrong: [MessageRecord] = []
@@ -226,29 +229,5 @@ extension LiveCaptureTests {
                 counters.submitted == UInt64(hits) && counters.lost_ring == 0 && counters.lost_unreadable == 0
             )
         }
-    }
-}
-
-/// A thread.
-@safe private final class Runner {
-    private var thread = pthread_t()
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        let context = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
-        let result = unsafe pthread_create(
-            &thread, nil,
-            { context in
-                guard let context = unsafe context else { return nil }
-                unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        precondition(result == 0, "cannot start a thread")
-    }
-
-    func join() { pthread_join(thread, nil) }
-
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 }

@@ -5,7 +5,5 @@ import ArgumentParser
 struct Load: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "peerscope-load", abstract: "Make load for the benchmarks.",
-        subcommands: [
-            SpoolCommand.self, AgentsCommand.self, DecodeCommand.self, SealCommand.self, FillCommand.self,
-        ])
+        subcommands: [SpoolCommand.self, AgentsCommand.self, DecodeCommand.self, SealCommand.self])
 }

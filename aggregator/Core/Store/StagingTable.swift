@@ -176,7 +176,8 @@ enum StagingTable: String, CaseIterable {
     }
 
     /// Which rows are merged at all. A row that conflicts is locked until the transaction ends, even when nothing is done
-    /// to it; blocks are of all nodes, and writers would wait for each other.
+    /// to it; blocks are of all nodes, and writers would wait for each other. The staged rows are called `excluded` here, as
+    /// they are in what happens to a conflict, so that both can ask the same.
     private var condition: String {
         guard self == .blockHeader else { return "" }
         return """
