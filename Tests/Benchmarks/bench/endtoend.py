@@ -56,7 +56,7 @@ def load(shop, results, effort, database, kind):
                "≤ payload + 24 B", wire <= payload / events + 24, "as on the wire; TLS adds 0.14 %"))
     if kind == "mix":
         results.add(
-            Figure("the same, the hashes of events without a payload counted as captured", wire, "B", None, whole / events,
+            Figure("the same, hashes counted as captured", wire, "B", None, whole / events,
                    "payload and hashes", wire / (whole / events), "≤ captured + 24 B", wire <= whole / events + 24,
                    "transaction ids and block hashes of 32 bytes, which is what mempool, coins and validation events tell"))
     results.add(
